@@ -1,0 +1,35 @@
+# metaflow_layer(NAME DEPENDS targets...)
+#
+# One folder of src/ as one static library metaflow_NAME, and its *_test.cpp files as one test program NAME_test.
+# Header-only while the folder holds no sources. METAFLOW_WHOLE_LAYERS collects the layers for the shared library.
+function(metaflow_layer name)
+  cmake_parse_arguments(LAYER "" "" "DEPENDS" ${ARGN})
+  set(folder ${PROJECT_SOURCE_DIR}/src/${name})
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp)
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "(_test|_main)\\.cpp$")
+
+  if(sources)
+    add_library(metaflow_${name} STATIC ${sources})
+    set(scope PUBLIC)
+    metaflow_warnings(metaflow_${name})
+    set(METAFLOW_WHOLE_LAYERS ${METAFLOW_WHOLE_LAYERS} "$<LINK_LIBRARY:WHOLE_ARCHIVE,metaflow_${name}>" PARENT_SCOPE)
+  else()
+    add_library(metaflow_${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(metaflow_${name} ${scope} ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(metaflow_${name} ${scope} ${LAYER_DEPENDS})
+
+  if(METAFLOW_TESTS AND tests)
+    add_executable(${name}_test ${tests})
+    metaflow_warnings(${name}_test)
+    target_link_libraries(${name}_test PRIVATE metaflow_${name} GTest::gtest GTest::gmock GTest::gtest_main)
+    add_test(NAME ${name} COMMAND ${name}_test)
+  endif()
+endfunction()
+
+function(metaflow_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor $<$<BOOL:${METAFLOW_WARNINGS_AS_ERRORS}>:-Werror>)
+endfunction()

@@ -1,0 +1,148 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <metaflow/buffer.hpp>
+#include <metaflow/model.hpp>
+
+/// The seam between a flow's language and the engine: the engine hands a TaskContext to the body, the body hands back artifacts and a
+/// StepResult. The C++ flow API is one user of it, the C ABI another.
+namespace [[gnu::visibility("default")]] metaflow {
+
+/// One level of foreach around a task.
+struct ForeachFrame {
+  std::string step;                        ///< the step entered
+  std::string variable;                    ///< the artifact iterated
+  std::optional<std::int64_t> num_splits;  ///< nothing for an unbounded foreach
+  std::int64_t index = 0;                  ///< 0-based
+  std::optional<std::string> value;        ///< display text of the item
+
+  bool operator==(const ForeachFrame&) const = default;
+};
+
+/// Who and where the running task is.
+struct Current {
+  std::string flow_name, run_id, step_name, task_id;
+  int retry_count = 0;  ///< the attempt, from 0
+  /// The run that `resume` continued, nothing for an ordinary run.
+  std::optional<std::string> origin_run_id;
+  std::string user_name;
+  std::string name_space;  ///< `user:<name>` or `production:<token>`, empty for the global one
+  std::vector<std::string> tags;
+  std::vector<ForeachFrame> foreach_stack;  ///< outermost first
+  std::filesystem::path temporary_folder;   ///< made for this attempt, removed after it
+
+  /// `Flow/run/step/task`.
+  std::string pathspec() const { return flow_name + '/' + run_id + '/' + step_name + '/' + task_id; }
+  /// Position in the innermost foreach, nothing outside one.
+  std::optional<std::int64_t> index() const {
+    if (foreach_stack.empty()) return std::nullopt;
+    return foreach_stack.back().index;
+  }
+};
+
+/// Names one stored value; enough to pass it on without loading it.
+struct ArtifactReference {
+  std::string key;       ///< SHA-1 of the pickle, 40 lowercase hex digits
+  std::string type;      ///< `<class 'int'>`
+  std::uint64_t size = 0;  ///< length of the pickle in bytes
+  std::string encoding = "pickle-v4";
+
+  bool operator==(const ArtifactReference&) const = default;
+};
+
+/// The artifacts of one finished task, read on demand. Safe to use from several threads.
+class ArtifactSource {
+ public:
+  virtual ~ArtifactSource() = default;
+  /// Nothing when the task left no such artifact.
+  virtual std::optional<ArtifactReference> find(std::string_view name) const = 0;
+  /// All names, private ones too, sorted.
+  virtual std::vector<std::string> names() const = 0;
+  /// The pickle, its digest verified. `name` is for the error: corrupt or unavailable, saying which artifact of which task.
+  virtual Buffer load(std::string_view name, const ArtifactReference& reference) const = 0;
+  /// Content of an include file by the `url` of its descriptor, already unpacked.
+  virtual Buffer load_included_file(std::string_view url) const = 0;
+  /// Of the task that left them, e.g. `12/start/3`.
+  virtual std::string task_pathspec() const = 0;
+  virtual std::string step_name() const = 0;
+  /// Foreach frames around that task, outermost first.
+  virtual const std::vector<ForeachFrame>& foreach_stack() const = 0;
+};
+
+struct NamedArtifact {
+  std::string name;
+  Encoded value;
+};
+
+/// What a step's body may ask of the engine while it runs. Used by the task's main thread, but `inherited` and `input` from any.
+class TaskContext {
+ public:
+  virtual ~TaskContext() = default;
+  virtual const Current& current() const = 0;
+  /// What this task starts from: its single parent's artifacts, or parameters and constants only for a join.
+  virtual const ArtifactSource& inherited() const = 0;
+  /// The tasks before this one: one for ordinary steps; for a join one per branch, in split order.
+  virtual std::size_t input_count() const = 0;
+  virtual const ArtifactSource& input(std::size_t i) const = 0;
+
+  /// Stores values under their names, several at once in parallel. What a previous call stored under a name is replaced.
+  virtual void store(std::span<const NamedArtifact> artifacts) = 0;
+  /// Makes `name` refer to a value that is stored already.
+  virtual void pass(std::string_view name, const ArtifactReference& reference) = 0;
+  /// Neither this task nor those after it have `name`.
+  virtual void drop(std::string_view name) = 0;
+};
+
+/// Why a body did not end well.
+struct Failure {
+  std::string type;        ///< `std::runtime_error`, or `module.Class` from Python
+  std::string message;     ///< what() of the exception
+  std::string stacktrace;  ///< for people; may be the message alone
+  std::string headline;    ///< non-empty for errors of the engine: shown as an error block, without `Internal error`
+};
+
+/// How a body ended. The static transition of the step says the rest.
+struct StepResult {
+  std::optional<Failure> failure;
+  /// foreach steps: display text of each item; its length is the number of splits. See `foreach_value`.
+  std::vector<std::string> foreach_values;
+  /// switch steps: the step chosen.
+  std::string chosen;
+};
+
+/// For defaults that are computed when the run starts.
+struct ParameterContext {
+  std::string flow_name, user_name, parameter_name;
+};
+
+/// Text to value for one entry of model::Flow::parameters, same index.
+struct ParameterBinding {
+  /// The value of a text given by the user. Throws Error(usage) that names the text and what was expected.
+  /// Unused for include files, whose text is a path.
+  std::function<Encoded(std::string_view text)> parse;
+  /// The default value; nothing when there is none. Include files encode the default path as a str.
+  std::function<std::optional<Encoded>(const ParameterContext&)> default_value;
+};
+
+/// A flow and the code behind it: all the engine needs to run it.
+struct FlowProgram {
+  model::Flow flow;
+  std::vector<ParameterBinding> parameters;
+  /// Runs the body of flow.steps[step] and stores what it set, also when it failed. Exceptions of the body become
+  /// StepResult::failure; Error thrown by the context while storing passes through.
+  std::function<StepResult(std::size_t step, TaskContext& task)> run_step;
+};
+
+/// The command line of a flow program (`run`, `show`, …); returns the exit code. Never throws.
+int run_command_line(const FlowProgram& program, int argc, char** argv);
+
+}  // namespace metaflow

@@ -1,0 +1,1 @@
+// The shared library is made of the layers' archives, taken whole; CMake wants one source of its own.
