@@ -19,7 +19,7 @@ class Buffer {
   Buffer() = default;
   /// `size` bytes of unspecified content. Throws std::bad_alloc.
   explicit Buffer(std::size_t size)
-      : data_(static_cast<std::byte*>(::operator new(size, std::align_val_t{alignment}))), size_(size) {}
+      : data_(static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment}))), size_(size) {}
 
   std::byte* data() noexcept { return data_.get(); }
   const std::byte* data() const noexcept { return data_.get(); }
@@ -30,14 +30,14 @@ class Buffer {
 
  private:
   struct Free {
-    void operator()(std::byte* bytes) const noexcept { ::operator delete(bytes, std::align_val_t{alignment}); }
+    void operator()(std::byte* bytes) const noexcept { ::operator delete (bytes, std::align_val_t{alignment}); }
   };
   std::unique_ptr<std::byte, Free> data_;
   std::size_t size_ = 0;
 };
 
-/// Bytes to be written in order: small pieces owned, large ones borrowed from the value they came from, so that saving an array
-/// copies nothing. Whoever holds a Pieces keeps the borrowed memory alive and unchanged.
+/// Bytes to be written in order: small pieces owned, large ones borrowed from the value they came from, so that saving
+/// an array copies nothing. Whoever holds a Pieces keeps the borrowed memory alive and unchanged.
 class Pieces {
  public:
   void own(std::string bytes) {
@@ -67,4 +67,4 @@ struct Encoded {
   std::string type;
 };
 
-}  // namespace metaflow
+}  // namespace gnu::visibility("default")]]metaflow

@@ -40,4 +40,4 @@ class Error : public std::runtime_error {
   std::string headline_;
 };
 
-}  // namespace metaflow
+}  // namespace gnu::visibility("default")]]metaflow

@@ -5,7 +5,8 @@
 #include <utility>
 #include <vector>
 
-/// A whole flow as plain values. C++ structs, Python classes and R pipelines are all lowered to this; nothing in it runs anything.
+/// A whole flow as plain values. C++ structs, Python classes and R pipelines are all lowered to this; nothing in it
+/// runs anything.
 namespace [[gnu::visibility("default")]] metaflow {
 namespace model {
 
@@ -46,26 +47,26 @@ struct Step {
   /// Formal arguments beside the flow; only bindings can get this wrong (lint rule 7).
   int argument_count = 0;
   Transition transition = Transition::none;
-  std::vector<std::string> next;        ///< targets in the order written; for a switch each target once per case
-  std::string foreach_artifact;         ///< foreach only
-  std::string condition;                ///< switch only: the artifact or parameter asked
-  std::vector<SwitchCase> cases;        ///< switch only
-  std::optional<int> num_parallel;      ///< parallel only, when known before the run
+  std::vector<std::string> next;    ///< targets in the order written; for a switch each target once per case
+  std::string foreach_artifact;     ///< foreach only
+  std::string condition;            ///< switch only: the artifact or parameter asked
+  std::vector<SwitchCase> cases;    ///< switch only
+  std::optional<int> num_parallel;  ///< parallel only, when known before the run
   bool marked_start = false, marked_end = false;
   std::string documentation;
-  std::string source_file;              ///< absolute where known
-  int line = 0;                         ///< 1-based, 0 when unknown
-  std::vector<Decorator> decorators;    ///< in order of application
+  std::string source_file;            ///< absolute where known
+  int line = 0;                       ///< 1-based, 0 when unknown
+  std::vector<Decorator> decorators;  ///< in order of application
 };
 
 /// How the text of a parameter on the command line becomes a value.
 enum class ParameterKind { value, include_file };
 
 struct Parameter {
-  std::string name;                         ///< option name, without `--`
-  std::string attribute;                    ///< artifact name; the same for C++ flows
+  std::string name;       ///< option name, without `--`
+  std::string attribute;  ///< artifact name; the same for C++ flows
   ParameterKind kind = ParameterKind::value;
-  std::string type_name = "TEXT";           ///< INTEGER FLOAT TEXT BOOLEAN JSON FILEPATH, or [a|b|c] for a choice
+  std::string type_name = "TEXT";  ///< INTEGER FLOAT TEXT BOOLEAN JSON FILEPATH, or [a|b|c] for a choice
   std::string help;
   bool required = false;                    ///< and has no default
   std::optional<std::string> default_text;  ///< as help shows it; nothing when there is none or it is computed
@@ -82,4 +83,4 @@ struct Flow {
 };
 
 }  // namespace model
-}  // namespace metaflow
+}  // namespace gnu::visibility("default")]]metaflow

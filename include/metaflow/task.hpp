@@ -13,8 +13,8 @@
 #include <metaflow/buffer.hpp>
 #include <metaflow/model.hpp>
 
-/// The seam between a flow's language and the engine: the engine hands a TaskContext to the body, the body hands back artifacts and a
-/// StepResult. The C++ flow API is one user of it, the C ABI another.
+/// The seam between a flow's language and the engine: the engine hands a TaskContext to the body, the body hands back
+/// artifacts and a StepResult. The C++ flow API is one user of it, the C ABI another.
 namespace [[gnu::visibility("default")]] metaflow {
 
 /// One level of foreach around a task.
@@ -51,8 +51,8 @@ struct Current {
 
 /// Names one stored value; enough to pass it on without loading it.
 struct ArtifactReference {
-  std::string key;       ///< SHA-1 of the pickle, 40 lowercase hex digits
-  std::string type;      ///< `<class 'int'>`
+  std::string key;         ///< SHA-1 of the pickle, 40 lowercase hex digits
+  std::string type;        ///< `<class 'int'>`
   std::uint64_t size = 0;  ///< length of the pickle in bytes
   std::string encoding = "pickle-v4";
 
@@ -67,7 +67,8 @@ class ArtifactSource {
   virtual std::optional<ArtifactReference> find(std::string_view name) const = 0;
   /// All names, private ones too, sorted.
   virtual std::vector<std::string> names() const = 0;
-  /// The pickle, its digest verified. `name` is for the error: corrupt or unavailable, saying which artifact of which task.
+  /// The pickle, its digest verified. `name` is for the error: corrupt or unavailable, saying which artifact of which
+  /// task.
   virtual Buffer load(std::string_view name, const ArtifactReference& reference) const = 0;
   /// Content of an include file by the `url` of its descriptor, already unpacked.
   virtual Buffer load_included_file(std::string_view url) const = 0;
@@ -83,7 +84,8 @@ struct NamedArtifact {
   Encoded value;
 };
 
-/// What a step's body may ask of the engine while it runs. Used by the task's main thread, but `inherited` and `input` from any.
+/// What a step's body may ask of the engine while it runs. Used by the task's main thread, but `inherited` and `input`
+/// from any.
 class TaskContext {
  public:
   virtual ~TaskContext() = default;
@@ -94,7 +96,8 @@ class TaskContext {
   virtual std::size_t input_count() const = 0;
   virtual const ArtifactSource& input(std::size_t i) const = 0;
 
-  /// Stores values under their names, several at once in parallel. What a previous call stored under a name is replaced.
+  /// Stores values under their names, several at once in parallel. What a previous call stored under a name is
+  /// replaced.
   virtual void store(std::span<const NamedArtifact> artifacts) = 0;
   /// Makes `name` refer to a value that is stored already.
   virtual void pass(std::string_view name, const ArtifactReference& reference) = 0;
@@ -145,4 +148,4 @@ struct FlowProgram {
 /// The command line of a flow program (`run`, `show`, …); returns the exit code. Never throws.
 int run_command_line(const FlowProgram& program, int argc, char** argv);
 
-}  // namespace metaflow
+}  // namespace gnu::visibility("default")]]metaflow

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace metaflow {
+
+/// Where time comes from; tests wind their own. Safe to use from several threads.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  /// Microseconds since the Unix epoch, wall clock. May go backwards when somebody sets it.
+  virtual std::int64_t now_microseconds() = 0;
+};
+
+/// The machine's wall clock. Lives as long as the process.
+Clock& system_clock();
+
+/// `2026-11-23 14:10:41.790` in local time, for the run log.
+std::string local_timestamp(std::int64_t microseconds);
+/// `2026-11-23T14:10:41.790713Z`, for stored log lines.
+std::string utc_timestamp(std::int64_t microseconds);
+
+}  // namespace metaflow

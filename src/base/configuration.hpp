@@ -1,0 +1,25 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace metaflow {
+
+/// Value of setting NAME (without METAFLOW_): environment `METAFLOW_<NAME>`, then `config.json` of the nearest ancestor
+/// folder with a
+/// `.metaflow`, then the home configuration (`$METAFLOW_HOME`, profile-dependent). Nothing when unset everywhere.
+/// Non-string JSON values come as JSON text. Error(invalid) for a damaged file or a named profile without file.
+std::optional<std::string> setting(std::string_view name);
+
+/// How the local datastore root was found.
+struct LocalRoot {
+  std::string path;     ///< absolute path of the `.metaflow` folder
+  bool exists = false;  ///< false: writers make it (one mkdir) and say so
+};
+/// METAFLOW_DATASTORE_SYSROOT_LOCAL + `/.metaflow`, else the nearest ancestor of the working directory that holds a
+/// `.metaflow` folder (its real path), else `.metaflow` in the working directory. Error(invalid) when a `.metaflow` in
+/// the way is not a folder.
+LocalRoot find_local_root();
+
+}  // namespace metaflow

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <metaflow/task.hpp>
+
+namespace metaflow::runtime {
+
+/// One task attempt to be started: what the public `step` command takes, so that a fork and a fresh process do the
+/// same.
+struct TaskRequest {
+  std::string step;
+  std::string run, task;
+  int attempt = 0;
+  int max_user_code_retries = 0;
+  std::string input_paths;  ///< the codec of `--input-paths` (cli.md 12)
+  std::optional<std::int64_t> split_index;
+  std::int64_t created_ms = 0;  ///< creation time to record; strictly increasing within a run
+  std::optional<std::string> origin_run_id;
+  std::string name_space;
+  std::vector<std::string> tags;
+};
+
+/// What a task tells the scheduler when it has finished its own writes; nothing arrives from one that died.
+struct TaskOutcome {
+  bool succeeded = false;
+  /// Successors actually chosen, in order: the static ones, or the one a switch chose.
+  std::vector<std::string> next;
+  std::int64_t num_splits = 0;  ///< foreach steps
+  std::optional<Failure> failure;
+};
+
+/// How the process of a task attempt ended.
+struct ExitStatus {
+  int code = 0;    ///< exit code when signal is 0
+  int signal = 0;  ///< signal that ended it
+  bool succeeded() const { return code == 0 && signal == 0; }
+};
+
+/// Names a launched attempt between scheduler and launcher; chosen by the scheduler, used once.
+using AttemptHandle = std::uint64_t;
+
+enum class OutputStream { out, err };
+
+struct Started {
+  AttemptHandle attempt = 0;
+  std::string label;  ///< for the run log: `pid 600`
+};
+struct Output {
+  AttemptHandle attempt = 0;
+  OutputStream stream = OutputStream::out;
+  std::string bytes;  ///< as read: lines may be cut anywhere
+};
+struct Finished {
+  AttemptHandle attempt = 0;
+  ExitStatus status;
+  std::optional<TaskOutcome> outcome;  ///< nothing from a task that died before it could report
+};
+/// For one attempt: Started, then Output any number of times, then Finished once.
+using LauncherEvent = std::variant<Started, Output, Finished>;
+
+/// The one seam to compute. Used by the scheduler's thread only; no call blocks.
+class Launcher {
+ public:
+  virtual ~Launcher() = default;
+  /// Starts an attempt; what becomes of it arrives as events. Throws Error when nothing can be started any more.
+  virtual void launch(AttemptHandle attempt, const TaskRequest& request) = 0;
+  /// Sends a signal to the attempt's process; no effect on one that has ended.
+  virtual void signal(AttemptHandle attempt, int signal_number) = 0;
+  /// Readable (epoll) whenever take_events() has something to say.
+  virtual int descriptor() const = 0;
+  virtual std::vector<LauncherEvent> take_events() = 0;
+};
+
+}  // namespace metaflow::runtime

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <metaflow/task.hpp>
+
+#include "base/clock.hpp"
+#include "metadata/metadata.hpp"
+#include "runtime/launcher.hpp"
+#include "storage/object_store.hpp"
+
+namespace metaflow::runtime {
+
+/// What the user asked for on the command line of `run`.
+struct RunOptions {
+  int max_workers = 16;
+  int max_num_splits = 100;
+  std::uint64_t max_log_bytes = 10'000'000;  ///< per stream and attempt
+  std::set<std::string> tags;
+  std::string name_space;  ///< for client calls inside the run; empty: global
+  std::string run_id_file, runner_attribute_file;
+};
+
+/// Where a run's records go. All outlive the run.
+struct Stores {
+  storage::ObjectStore& objects;
+  metadata::Metadata& metadata;
+};
+
+/// A value for one entry of Flow::parameters, in that order.
+using ParameterValues = std::vector<Encoded>;
+
+/// Runs the flow to its end and returns the exit code: 0, or 1 when it failed or was interrupted.
+/// Writes the run log to standard output and the final error block to standard error; handles SIGINT, SIGTERM and
+/// SIGHUP meanwhile.
+int run_flow(const FlowProgram& program, const RunOptions& options, const ParameterValues& parameters, Stores stores,
+             Launcher& launcher, Clock& clock);
+
+}  // namespace metaflow::runtime

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include <metaflow/task.hpp>
+
+#include "base/clock.hpp"
+#include "runtime/launcher.hpp"
+#include "runtime/run.hpp"
+
+namespace metaflow::runtime {
+
+/// Executes one task attempt in this process: registers it, runs the body, persists artifacts in the order of
+/// docs/formats/datastore.md. A failing body is an outcome, not an exception; Error means that nothing could be
+/// recorded as done. Prints a failure on standard error as `<flow F step s[i] (input: v)> failed:` and what happened.
+TaskOutcome execute_task(const FlowProgram& program, const TaskRequest& request, Stores stores, Clock& clock);
+
+}  // namespace metaflow::runtime

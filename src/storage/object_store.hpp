@@ -1,0 +1,51 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <metaflow/buffer.hpp>
+
+namespace metaflow::storage {
+
+/// Who may see a write before it is complete.
+enum class Visibility {
+  whole,  ///< readers see the old value or the new one, never part of either
+  plain   ///< for what no reader looks at before a later, whole write says so: may save a rename
+};
+
+/// Keyed bytes: all that the datastore asks of a disk or a cloud. Keys are relative and '/'-separated, without empty,
+/// `.` or `..` parts (Error invalid). Any member may be called from several threads at once. All throw Error: denied,
+/// unavailable, exhausted (disk full), with the key and the root in the words.
+class ObjectStore {
+ public:
+  virtual ~ObjectStore() = default;
+  /// Nothing for a key never written.
+  virtual std::optional<Buffer> get(std::string_view key) const = 0;
+  virtual bool has(std::string_view key) const = 0;
+  virtual void put(std::string_view key, const Pieces& value, Visibility visibility = Visibility::whole) = 0;
+  /// Like put, but only if the key holds nothing; false if it does. Of several writers exactly one gets true.
+  virtual bool create(std::string_view key, const Pieces& value) = 0;
+  /// Adds to the end of what the key holds, making it if need be. One writer at a time.
+  virtual void append(std::string_view key, std::string_view bytes) = 0;
+  /// Names directly below `prefix` (a "folder" without trailing '/', empty for the root), sorted; draft files are left
+  /// out. Nothing below it: empty.
+  virtual std::vector<std::string> list(std::string_view prefix) const = 0;
+  virtual void remove(std::string_view key) = 0;
+  /// What is recorded as `ds-root` and `location`: an absolute path, or an s3:// URL.
+  virtual const std::string& root() const = 0;
+  /// `local`, `s3`, … as recorded in `ds-type`.
+  virtual std::string_view type() const = 0;
+};
+
+/// A folder on disk; made on the first write. Files get mode 0600, folders 0777 less umask, as official.
+/// Drafts are `tmp` + 8 random characters in the same folder, renamed into place; no fsync.
+std::unique_ptr<ObjectStore> open_directory_store(const std::filesystem::path& root);
+
+/// Lives in memory; for tests.
+std::unique_ptr<ObjectStore> make_memory_store();
+
+}  // namespace metaflow::storage
