@@ -26,7 +26,7 @@ function(metaflow_layer name)
     add_executable(${name}_test ${tests})
     metaflow_warnings(${name}_test)
     target_link_libraries(${name}_test PRIVATE metaflow_${name} GTest::gtest GTest::gmock GTest::gtest_main)
-    add_test(NAME ${name} COMMAND ${name}_test)
+    gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST)
   endif()
 endfunction()
 

@@ -1,0 +1,12 @@
+# Target headers_compile: every header of include/ and src/ compiles alone. Not part of `all`; ./dev lint builds it.
+file(GLOB headers RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS include/metaflow/*.hpp src/*/*.hpp)
+set(sources)
+foreach(header ${headers})
+  set(source ${PROJECT_BINARY_DIR}/headers_compile/${header}.cpp)
+  file(CONFIGURE OUTPUT ${source} CONTENT "#include \"${PROJECT_SOURCE_DIR}/${header}\"\n")
+  list(APPEND sources ${source})
+endforeach()
+add_library(headers_compile OBJECT EXCLUDE_FROM_ALL ${sources})
+metaflow_warnings(headers_compile)
+target_compile_options(headers_compile PRIVATE -O0 -g0)
+target_link_libraries(headers_compile PRIVATE metaflow_cli GTest::gtest GTest::gmock)

@@ -1,0 +1,17 @@
+# What `cmake --install` lays down: library, headers, CMake package, pkg-config file, licence. Nothing in it knows the
+# prefix, so the tree may be moved afterwards.
+include(CMakePackageConfigHelpers)
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/metaflow)
+
+install(TARGETS metaflow EXPORT metaflow LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY include/metaflow DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# Targets need nothing but the library, so the exported file can be the package itself.
+install(EXPORT metaflow NAMESPACE metaflow:: FILE metaflow-config.cmake DESTINATION ${package_folder})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/metaflow-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/metaflow-config-version.cmake DESTINATION ${package_folder})
+
+file(RELATIVE_PATH METAFLOW_PREFIX_FROM_PKGCONFIG /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+configure_file(cmake/metaflow.pc.in metaflow.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/metaflow.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
