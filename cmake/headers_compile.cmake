@@ -1,5 +1,5 @@
 # Target headers_compile: every header of include/ and src/ compiles alone. Not part of `all`; ./dev lint builds it.
-file(GLOB headers RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS include/metaflow/*.hpp src/*/*.hpp)
+file(GLOB_RECURSE headers RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS include/*.hpp src/*.hpp)
 set(sources)
 foreach(header ${headers})
   set(source ${PROJECT_BINARY_DIR}/headers_compile/${header}.cpp)
