@@ -1,0 +1,215 @@
+"""Fixtures of the end-to-end tests: the built programs, a project folder of its own for each test, and the official
+Metaflow as outside judge.
+
+METAFLOW_BUILD names the build folder (build/dev), METAFLOW_JUDGE_PYTHON the judge's interpreter (build/judge/bin/python).
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import textwrap
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+BUILD = Path(os.environ.get("METAFLOW_BUILD", REPOSITORY / "build/dev")).resolve()
+JUDGE = Path(os.environ.get("METAFLOW_JUDGE_PYTHON", REPOSITORY / "build/judge/bin/python")).absolute()
+PYTHON_FLOWS = Path(__file__).resolve().parent / "flows_python"
+DEADLINE = 120  # seconds; generous, as sanitizers and shared machines are slow
+
+KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS", "TZ")
+
+# What surrounds a snippet for the judge: `result` is what it hands back; errors become a value the test can look at.
+JUDGE_FRAME = """
+import json, os, sys
+from metaflow import (DataArtifact, Flow, Metaflow, Run, Step, Task, default_namespace, get_namespace, metadata,
+                      namespace)
+from metaflow.exception import MetaflowException
+arguments = json.loads(os.environ["JUDGE_ARGUMENTS"])
+globals().update(arguments)
+def error_of(action):
+    try:
+        action()
+    except Exception as error:
+        return type(error).__name__
+exec(compile(os.environ["JUDGE_CODE"], "<judge>", "exec"))
+with open(os.environ["JUDGE_RESULT"], "w") as answer:
+    json.dump(result, answer)
+"""
+
+
+def missing(what: str):
+    """Skips, loudly; fails where a complete machine is promised."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@dataclass
+class Result:
+    """How a program ended, and what it said."""
+
+    exit: int
+    stdout: str
+    stderr: str
+
+    def succeeded(self) -> "Result":
+        assert self.exit == 0, f"exit code {self.exit}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
+        return self
+
+    def failed(self) -> "Result":
+        assert self.exit == 1, f"exit code {self.exit}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
+        return self
+
+
+def program(name: str) -> Path:
+    """A test flow of tests/flows."""
+    path = BUILD / "tests/flows" / name
+    assert path.exists(), f"{path} is not built; `./dev build` builds it"
+    return path
+
+
+@dataclass
+class Project:
+    """A folder to run flows in, a home beside it, and an environment with nothing of the machine's own settings."""
+
+    folder: Path
+    variables: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.mark = f"project-{uuid.uuid4()}"
+        home = self.folder.parent / "home"
+        home.mkdir(parents=True)
+        self.folder.mkdir(parents=True)
+        kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+        own = {
+            "HOME": str(home),
+            "USER": "demo",
+            "LANG": "C.UTF-8",
+            "METAFLOW_CLIENT_CACHE_PATH": str(self.folder.parent / "client_cache"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "TEST_PROJECT": self.mark,
+        }
+        self.variables = kept | own | self.variables
+
+    # Running
+
+    def start(self, command, stdin=subprocess.DEVNULL, cwd=None, **variables) -> subprocess.Popen:
+        """Starts a program in the folder, in a session of its own."""
+        return subprocess.Popen(
+            [str(part) for part in command],
+            cwd=cwd or self.folder,
+            env=self.variables | {name: str(value) for name, value in variables.items()},
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def finish(self, process: subprocess.Popen, deadline: float = DEADLINE) -> Result:
+        """Waits for the end of a program that `start` started; kills it, and fails, at the deadline."""
+        try:
+            stdout, stderr = process.communicate(timeout=deadline)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            stdout, stderr = process.communicate()
+            said = f"{stdout.decode(errors='replace')}\n{stderr.decode(errors='replace')}"
+            pytest.fail(f"{process.args} did not end within {deadline} s and said:\n{said}")
+        return Result(process.returncode, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
+
+    def run(self, *command, deadline: float = DEADLINE, cwd=None, **variables) -> Result:
+        return self.finish(self.start(command, cwd=cwd, **variables), deadline)
+
+    def run_flow(self, name: str, *arguments, **settings) -> Result:
+        """`run_flow("values", "run", "--tag", "x")`; a test flow of tests/flows by its file name."""
+        return self.run(program(name), *arguments, **settings)
+
+    def start_flow(self, name: str, *arguments, **variables) -> subprocess.Popen:
+        return self.start([program(name), *arguments], **variables)
+
+    def processes(self) -> list[int]:
+        """Living processes that were started, at whatever distance, from this project."""
+        mark = f"TEST_PROJECT={self.mark}".encode()
+        found = []
+        for folder in Path("/proc").iterdir():
+            try:
+                alive = folder.name.isdigit() and (folder / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+                if alive and mark in (folder / "environ").read_bytes().split(b"\0"):
+                    found.append(int(folder.name))
+            except OSError:  # it has ended meanwhile
+                continue
+        return found
+
+    def wait_for_no_process(self, deadline: float = DEADLINE) -> None:
+        """Until nothing that this project started is alive."""
+        end = time.monotonic() + deadline
+        while left := self.processes():
+            for pid in left:
+                wait_for_end(pid, end - time.monotonic())
+
+    # Looking
+
+    def root(self) -> Path:
+        return self.folder / ".metaflow"
+
+    def latest_run(self, flow: str) -> str:
+        return (self.root() / flow / "latest_run").read_text()
+
+    def task_files(self, flow: str, run: str, step: str, task: str) -> list[str]:
+        folder = self.root() / flow / run / step / task
+        return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+    def official(self, code: str, **arguments):
+        """Runs a snippet under the official Metaflow and returns what it leaves in `result`, by way of JSON.
+        `arguments` are its variables."""
+        answer = self.folder.parent / f"answer-{uuid.uuid4()}.json"
+        said = self.run(
+            judge(),
+            "-c",
+            JUDGE_FRAME,
+            JUDGE_CODE=textwrap.dedent(code),
+            JUDGE_ARGUMENTS=json.dumps(arguments),
+            JUDGE_RESULT=answer,
+        ).succeeded()
+        assert answer.exists(), said.stderr
+        return json.loads(answer.read_text())
+
+    def official_flow(self, name: str, *arguments, **settings) -> Result:
+        """Runs a flow of tests/flows_python under the official Metaflow."""
+        return self.run(judge(), PYTHON_FLOWS / f"{name}.py", *arguments, **settings)
+
+
+def judge() -> Path:
+    if not JUDGE.exists():
+        missing(f"the official Metaflow is missing: {JUDGE} does not exist; `./dev setup test` installs it")
+    return JUDGE
+
+
+def wait_for_end(pid: int, deadline: float) -> None:
+    """Until a process that need not be our child has ended."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        ended, _, _ = select.select([descriptor], [], [], max(deadline, 0))
+        assert ended, f"process {pid} did not end in time: {Path(f'/proc/{pid}/cmdline').read_bytes()}"
+    finally:
+        os.close(descriptor)
+
+
+@pytest.fixture
+def project(tmp_path) -> Project:
+    return Project(tmp_path / "project")
+
+
+@pytest.fixture(scope="module")
+def shared_project(tmp_path_factory) -> Project:
+    """For the tests of one file that look at the same runs."""
+    return Project(tmp_path_factory.mktemp("shared") / "project")
