@@ -27,6 +27,8 @@ class Buffer {
   std::span<std::byte> span() noexcept { return {data_.get(), size_}; }
   std::span<const std::byte> span() const noexcept { return {data_.get(), size_}; }
   std::string_view text() const noexcept { return {reinterpret_cast<const char*>(data_.get()), size_}; }
+  /// Forgets all after the first `size` bytes; the memory stays as it is.
+  void truncate(std::size_t size) noexcept { size_ = size < size_ ? size : size_; }
 
  private:
   struct Free {

@@ -16,6 +16,8 @@ std::optional<std::string> setting(std::string_view name);
 struct LocalRoot {
   std::string path;     ///< absolute path of the `.metaflow` folder
   bool exists = false;  ///< false: writers make it (one mkdir) and say so
+  /// Its owner, when that is not the user of this process: to be said once before it is believed.
+  std::string foreign_owner = {};
 };
 /// METAFLOW_DATASTORE_SYSROOT_LOCAL + `/.metaflow`, else the nearest ancestor of the working directory that holds a
 /// `.metaflow` folder (its real path), else `.metaflow` in the working directory. Error(invalid) when a `.metaflow` in

@@ -1,0 +1,128 @@
+#include "base/configuration.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <memory>
+
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <metaflow/error.hpp>
+
+#include "base/files.hpp"
+#include "base/json.hpp"
+#include "base/system_error.hpp"
+
+namespace metaflow {
+namespace {
+
+constexpr std::string_view folder_name = ".metaflow";
+
+std::optional<std::string> environment(const std::string& name) {
+  const auto* value = std::getenv(name.c_str());
+  if (!value) return std::nullopt;
+  return value;
+}
+
+std::string working_directory() {
+  char path[4096];
+  if (!::getcwd(path, sizeof path)) throw system_error("cannot tell the working directory", errno);
+  return path;
+}
+
+std::string joined(const std::string& folder, std::string_view name) {
+  return (folder == "/" ? "" : folder) + "/" + std::string(name);
+}
+
+/// The `.metaflow` of the working directory or the nearest folder above; nothing when there is none. One that is no
+/// folder ends the search for those who would write there.
+std::optional<std::string> nearest_metaflow_folder() {
+  for (auto folder = working_directory();; folder = folder.substr(0, std::max<std::size_t>(folder.rfind('/'), 1))) {
+    const auto candidate = joined(folder, folder_name);
+    struct stat status {};
+    if (::stat(candidate.c_str(), &status) == 0) return candidate;
+    if (folder == "/") return std::nullopt;
+  }
+}
+
+std::optional<std::string> value_in_file(const std::string& path, const std::string& key) {
+  const auto text = read_text_file(path);
+  if (!text) return std::nullopt;
+  Json values;
+  try {
+    values = parse_json(*text, path);
+  } catch (const Error& error) {
+    throw Error(ErrorCode::invalid, std::string(error.what()) + "; correct or remove it");
+  }
+  if (!values.is_object()) throw Error(ErrorCode::invalid, "'" + path + "' should hold one JSON object");
+  const auto found = values.find(key);
+  if (found == values.end() || found->is_null()) return std::nullopt;
+  return found->is_string() ? found->get<std::string>() : dump_json(*found);
+}
+
+std::string home_folder() {
+  if (const auto home = environment("HOME"); home && !home->empty()) return *home;
+  const auto* user = ::getpwuid(::geteuid());
+  return user ? user->pw_dir : "/";
+}
+
+std::optional<std::string> home_setting(const std::string& key) {
+  const auto folder = environment("METAFLOW_HOME").value_or(home_folder() + "/.metaflowconfig");
+  const auto profile = environment("METAFLOW_PROFILE").value_or("");
+  const auto path = folder + (profile.empty() ? "/config.json" : "/config_" + profile + ".json");
+  if (!profile.empty() && !file_size(path)) {
+    throw Error(ErrorCode::invalid, "profile '" + profile + "' (METAFLOW_PROFILE) has no file '" + path +
+                                        "'; make it or unset METAFLOW_PROFILE");
+  }
+  return value_in_file(path, key);
+}
+
+std::string user_name_of(unsigned user_id) {
+  const auto* user = ::getpwuid(user_id);
+  return user ? user->pw_name : std::to_string(user_id);
+}
+
+LocalRoot describe_root(std::string path) {
+  LocalRoot root{.path = std::move(path)};
+  struct stat status {};
+  if (::stat(root.path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return root;
+    throw system_error("cannot use '" + root.path + "'", errno);
+  }
+  if (!S_ISDIR(status.st_mode)) {
+    throw Error(ErrorCode::invalid, "'" + root.path +
+                                        "' is a file, but runs are stored in a folder of that name; move the file away"
+                                        " or set METAFLOW_DATASTORE_SYSROOT_LOCAL");
+  }
+  root.exists = true;
+  if (status.st_uid != ::geteuid()) root.foreign_owner = user_name_of(status.st_uid);
+  return root;
+}
+
+}  // namespace
+
+std::optional<std::string> setting(std::string_view name) {
+  const auto key = "METAFLOW_" + std::string(name);
+  if (auto value = environment(key)) return value;
+  if (const auto folder = nearest_metaflow_folder()) {
+    if (auto value = value_in_file(*folder + "/config.json", key)) return value;
+  }
+  return home_setting(key);
+}
+
+LocalRoot find_local_root() {
+  if (auto sysroot = setting("DATASTORE_SYSROOT_LOCAL"); sysroot && !sysroot->empty()) {
+    // Recorded in every artifact, where a path relative to this working directory would mean nothing.
+    if (sysroot->front() != '/') sysroot = joined(working_directory(), *sysroot);
+    while (sysroot->size() > 1 && sysroot->back() == '/') sysroot->pop_back();
+    return describe_root(joined(*sysroot, folder_name));
+  }
+  const auto nearest = nearest_metaflow_folder();
+  if (!nearest) return {.path = joined(working_directory(), folder_name)};
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(nearest->c_str(), nullptr), &std::free);
+  return describe_root(real ? real.get() : *nearest);
+}
+
+}  // namespace metaflow

@@ -1,0 +1,154 @@
+#include "base/json.hpp"
+
+#include <charconv>
+
+#include <metaflow/error.hpp>
+
+#include "base/utf8.hpp"
+
+namespace metaflow {
+namespace {
+
+constexpr char hex_digits[] = "0123456789abcdef";
+
+void append_escape(std::string& out, unsigned unit) {
+  out += "\\u";
+  for (int shift = 12; shift >= 0; shift -= 4) out += hex_digits[(unit >> shift) & 15u];
+}
+
+void append_code_point(std::string& out, char32_t code) {
+  switch (code) {
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    case '\b':
+      out += "\\b";
+      return;
+    case '\f':
+      out += "\\f";
+      return;
+    default:
+      break;
+  }
+  if (code >= 0x20 && code < 0x7f) {
+    out += static_cast<char>(code);
+  } else if (code < 0x10000) {
+    append_escape(out, code);
+  } else {
+    append_escape(out, 0xd800u + ((code - 0x10000) >> 10));
+    append_escape(out, 0xdc00u + ((code - 0x10000) & 0x3ffu));
+  }
+}
+
+void append_value(std::string& out, const Json& value) {
+  if (value.is_object()) {
+    out += '{';
+    const char* separator = "";
+    for (const auto& [name, member] : value.items()) {
+      out += separator;
+      append_json_string(out, name);
+      out += ": ";
+      append_value(out, member);
+      separator = ", ";
+    }
+    out += '}';
+  } else if (value.is_array()) {
+    out += '[';
+    const char* separator = "";
+    for (const auto& item : value) {
+      out += separator;
+      append_value(out, item);
+      separator = ", ";
+    }
+    out += ']';
+  } else if (value.is_string()) {
+    append_json_string(out, value.get_ref<const std::string&>());
+  } else {
+    out += value.dump();
+  }
+}
+
+}  // namespace
+
+Json parse_json(std::string_view text, std::string_view file) {
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    throw Error(ErrorCode::corrupt, "'" + std::string(file) + "' is damaged: no JSON at byte " +
+                                        std::to_string(error.byte) + " of " + std::to_string(text.size()));
+  }
+}
+
+template <class T>
+T json_member(const Json& object, const char* name, std::string_view file) {
+  const auto damaged = [&](const char* what) {
+    return Error(ErrorCode::corrupt, "'" + std::string(file) + "' is damaged: '" + name + "' " + what);
+  };
+  if (!object.is_object()) throw damaged("is looked for, but the file holds no object");
+  const auto found = object.find(name);
+  if (found == object.end()) throw damaged("is missing");
+  try {
+    return found->get<T>();
+  } catch (const Json::exception&) {
+    throw damaged("has the wrong type");
+  }
+}
+template std::string json_member<std::string>(const Json&, const char*, std::string_view);
+template std::int64_t json_member<std::int64_t>(const Json&, const char*, std::string_view);
+template Json json_member<Json>(const Json&, const char*, std::string_view);
+
+std::string dump_json(const Json& value) {
+  std::string out;
+  append_value(out, value);
+  return out;
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  for (std::size_t i = 0; i < text.size();) append_code_point(out, next_code_point(text, i).value_or(0xfffd));
+  out += '"';
+}
+
+void JsonObject::key(std::string_view name) {
+  out_ += out_.empty() ? "{\"" : ", \"";
+  out_ += name;
+  out_ += "\": ";
+}
+
+JsonObject& JsonObject::text(std::string_view name, std::string_view value) {
+  key(name);
+  append_json_string(out_, value);
+  return *this;
+}
+
+JsonObject& JsonObject::number(std::string_view name, std::int64_t value) {
+  char digits[24];
+  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  return raw(name, std::string_view(digits, static_cast<std::size_t>(end - digits)));
+}
+
+JsonObject& JsonObject::raw(std::string_view name, std::string_view json) {
+  key(name);
+  out_ += json;
+  return *this;
+}
+
+std::string JsonObject::take() {
+  if (out_.empty()) out_ = "{";
+  out_ += '}';
+  return std::exchange(out_, {});
+}
+
+}  // namespace metaflow

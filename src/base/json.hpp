@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+namespace metaflow {
+
+using Json = nlohmann::json;
+
+/// The value in `text`. Error(corrupt) that names `file` and the place when it is no JSON.
+Json parse_json(std::string_view text, std::string_view file);
+
+/// Member `name` of an object as T. Error(corrupt) that names `file` when it is missing or of another type.
+template <class T>
+T json_member(const Json& object, const char* name, std::string_view file);
+
+/// As Python's json.dumps writes it: pure ASCII, separators `", "` and `": "`. Text that is not UTF-8 gets U+FFFD.
+std::string dump_json(const Json& value);
+
+/// Adds `text` as a JSON string: quoted, pure ASCII.
+void append_json_string(std::string& out, std::string_view text);
+
+/// Builds the text of one object member by member: the small records written for every task need no tree.
+class JsonObject {
+ public:
+  JsonObject& text(std::string_view name, std::string_view value);
+  JsonObject& number(std::string_view name, std::int64_t value);
+  /// `json` is JSON text already.
+  JsonObject& raw(std::string_view name, std::string_view json);
+  /// The whole object; the builder is empty afterwards.
+  std::string take();
+
+ private:
+  void key(std::string_view name);
+  std::string out_;
+};
+
+/// A list of strings as JSON text, from any range of strings.
+template <class Range>
+std::string json_list(const Range& texts) {
+  std::string out = "[";
+  for (const auto& text : texts) {
+    if (out.size() > 1) out += ", ";
+    append_json_string(out, text);
+  }
+  return out + "]";
+}
+
+}  // namespace metaflow
