@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstddef>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -49,6 +51,13 @@ class Pieces {
   void borrow(std::span<const std::byte> bytes) {
     size_ += bytes.size();
     pieces_.emplace_back(bytes);
+  }
+  /// Moves all of `other` to the end.
+  void append(Pieces&& other) {
+    size_ += std::exchange(other.size_, 0);
+    pieces_.insert(pieces_.end(), std::make_move_iterator(other.pieces_.begin()),
+                   std::make_move_iterator(other.pieces_.end()));
+    other.pieces_.clear();
   }
   /// Total length in bytes.
   std::size_t size() const noexcept { return size_; }

@@ -122,9 +122,9 @@ void append_json_string(std::string& out, std::string_view text) {
 }
 
 void JsonObject::key(std::string_view name) {
-  out_ += out_.empty() ? "{\"" : ", \"";
-  out_ += name;
-  out_ += "\": ";
+  out_ += out_.empty() ? "{" : ", ";
+  append_json_string(out_, name);
+  out_ += ": ";
 }
 
 JsonObject& JsonObject::text(std::string_view name, std::string_view value) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -25,7 +26,9 @@ class ObjectStore {
   virtual ~ObjectStore() = default;
   /// Nothing for a key never written.
   virtual std::optional<Buffer> get(std::string_view key) const = 0;
-  virtual bool has(std::string_view key) const = 0;
+  bool has(std::string_view key) const { return size(key).has_value(); }
+  /// Length of what the key holds in bytes, nothing for a key never written.
+  virtual std::optional<std::uint64_t> size(std::string_view key) const = 0;
   virtual void put(std::string_view key, const Pieces& value, Visibility visibility = Visibility::whole) = 0;
   /// Like put, but only if the key holds nothing; false if it does. Of several writers exactly one gets true.
   virtual bool create(std::string_view key, const Pieces& value) = 0;
@@ -34,12 +37,16 @@ class ObjectStore {
   /// Names directly below `prefix` (a "folder" without trailing '/', empty for the root), sorted; draft files are left
   /// out. Nothing below it: empty.
   virtual std::vector<std::string> list(std::string_view prefix) const = 0;
+  /// Afterwards the key holds nothing; it may have held nothing before.
   virtual void remove(std::string_view key) = 0;
   /// What is recorded as `ds-root` and `location`: an absolute path, or an s3:// URL.
   virtual const std::string& root() const = 0;
   /// `local`, `s3`, … as recorded in `ds-type`.
   virtual std::string_view type() const = 0;
 };
+
+/// Throws Error(invalid) unless `key` is one that a store takes; for implementations.
+void check_key(std::string_view key);
 
 /// A folder on disk; made on the first write. Files get mode 0600, folders 0777 less umask, as official.
 /// Drafts are `tmp` + 8 random characters in the same folder, renamed into place; no fsync.
