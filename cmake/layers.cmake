@@ -1,7 +1,8 @@
 # metaflow_layer(NAME DEPENDS targets...)
 #
 # One folder of src/ as one static library metaflow_NAME, and its *_test.cpp files as one test program NAME_test.
-# Header-only while the folder holds no sources. METAFLOW_WHOLE_LAYERS collects the layers for the shared library.
+# Header-only while the folder holds no sources. METAFLOW_LAYER_OBJECTS and METAFLOW_LAYER_DEPENDS collect
+# what the shared library is made of: all of each layer, and the libraries outside that they rest on.
 function(metaflow_layer name)
   cmake_parse_arguments(LAYER "" "" "DEPENDS" ${ARGN})
   set(folder ${PROJECT_SOURCE_DIR}/src/${name})
@@ -14,13 +15,15 @@ function(metaflow_layer name)
     add_library(metaflow_${name} STATIC ${sources})
     set(scope PUBLIC)
     metaflow_warnings(metaflow_${name})
-    set(METAFLOW_WHOLE_LAYERS ${METAFLOW_WHOLE_LAYERS} "$<LINK_LIBRARY:WHOLE_ARCHIVE,metaflow_${name}>" PARENT_SCOPE)
+    set(METAFLOW_LAYER_OBJECTS ${METAFLOW_LAYER_OBJECTS} "$<TARGET_OBJECTS:metaflow_${name}>" PARENT_SCOPE)
   else()
     add_library(metaflow_${name} INTERFACE)
     set(scope INTERFACE)
   endif()
   target_include_directories(metaflow_${name} ${scope} ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(metaflow_${name} ${scope} ${LAYER_DEPENDS})
+  list(FILTER LAYER_DEPENDS EXCLUDE REGEX "^metaflow_")
+  set(METAFLOW_LAYER_DEPENDS ${METAFLOW_LAYER_DEPENDS} ${LAYER_DEPENDS} PARENT_SCOPE)
 
   if(METAFLOW_TESTS AND tests)
     add_executable(${name}_test ${tests})
