@@ -1,7 +1,7 @@
 """What one machine does: this engine beside the official Metaflow and ninja, measured in one run.
 
-Started by `./dev bench local`, which builds the flows and sets METAFLOW_BUILD and METAFLOW_JUDGE_PYTHON. Prints a table and adds it to
-bench/RESULTS.md. Every time is the median of several runs on fresh stores; budgets are those of docs/architecture.md.
+Started by `./dev bench local`, which builds the flows and sets METAFLOW_BUILD and METAFLOW_JUDGE_PYTHON. Prints a table
+and adds it to bench/RESULTS.md. Every time is the median of several runs on fresh stores.
 """
 
 import argparse
@@ -238,7 +238,7 @@ def store(bench: Bench) -> None:
     heading = "# Results of ./dev bench\n"
     older = results.read_text().removeprefix(heading) if results.exists() else ""
     now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M")
-    about = f"## local, {now}\n\n{machine()}; medians of {bench.repeats} or more runs, of 1 for the official foreach and arrays.\n"
+    about = f"## local, {now}\n\n{machine()}; medians of {bench.repeats} or more runs, of 1 for the official foreach.\n"
     results.write_text(f"{heading}\n{about}\n{table(bench.rows)}\n{older}")
 
 
