@@ -11,6 +11,8 @@
 
 #include <metaflow/task.hpp>
 
+#include "base/clock.hpp"
+
 namespace metaflow::metadata {
 
 /// A run as metadata knows it.
@@ -103,10 +105,15 @@ class Metadata {
                                 const std::set<std::string>& remove) = 0;
 };
 
-/// Local files under `<root>` (a `.metaflow` folder), which is made on the first write.
-std::unique_ptr<Metadata> open_local_metadata(const std::string& root);
+/// Local files under `<root>` (a `.metaflow` folder), which is made on the first write. `clock` outlives it.
+std::unique_ptr<Metadata> open_local_metadata(const std::string& root, Clock& clock = system_clock());
 
-/// Error(usage) unless each tag is non-empty UTF-8 of at most 500 bytes and there are at most 50.
+/// Error(usage) unless each tag is non-empty UTF-8 of at most 500 characters and there are at most 50.
 void validate_tags(const std::set<std::string>& tags);
+
+/// The user tags that are left of `record.tags` after removals, then additions. A system tag cannot be removed; adding
+/// one changes nothing. Error(usage) when a rule is broken.
+std::set<std::string> changed_tags(const RunRecord& record, const std::set<std::string>& add,
+                                   const std::set<std::string>& remove);
 
 }  // namespace metaflow::metadata

@@ -1,0 +1,352 @@
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <thread>
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <metaflow/error.hpp>
+
+#include "base/configuration.hpp"
+#include "base/files.hpp"
+#include "base/system_error.hpp"
+#include "base/version.hpp"
+#include "metadata/local_records.hpp"
+#include "metadata/metadata.hpp"
+
+namespace metaflow::metadata {
+namespace {
+
+constexpr std::string_view self_file = "/_meta/_self.json";
+constexpr std::string_view datum_prefix = "sysmeta_";
+constexpr std::string_view done_prefix = "sysmeta_attempt-done_";
+
+/// Ids are mostly numbers without leading zeros: the longer is the larger.
+bool is_newer_id(const std::string& a, const std::string& b) {
+  return a.size() != b.size() ? a.size() > b.size() : a > b;
+}
+
+/// Orders by time of creation, the last first.
+template <class Record, class Id>
+void sort_newest_first(std::vector<Record>& records, std::int64_t Record::*created, Id id) {
+  std::ranges::sort(records, [&](const Record& a, const Record& b) {
+    return a.*created != b.*created ? a.*created > b.*created : is_newer_id(id(a), id(b));
+  });
+}
+
+std::set<std::string> system_tags(const Identity& identity) {
+  const auto runtime = setting("RUNTIME_NAME").value_or("dev");
+  return {identity.name_space(), "runtime:" + runtime, "metaflow_version:" + std::string(version)};
+}
+
+/// Holds a lock on a folder: two of our processes that change one run take turns. Official Metaflow does not know it;
+/// against that one, only reading back helps.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::string& folder) : folder_(open_file(folder, O_RDONLY | O_DIRECTORY)) {
+    for (int tries = 0; ::flock(folder_.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
+      if (errno != EWOULDBLOCK && errno != EINTR) throw system_error("cannot lock '" + folder + "'", errno);
+      if (tries == 500) {
+        throw Error(ErrorCode::unavailable, "'" + folder + "' is being changed by another process; try again");
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+
+ private:
+  FileDescriptor folder_;
+};
+
+class LocalMetadata final : public Metadata {
+ public:
+  LocalMetadata(std::string root, Clock& clock) : root_(std::move(root)), clock_(clock) {}
+
+  RunRecord create_run(const std::string& flow, const std::set<std::string>& tags) override;
+  void add_task(const RunRecord& run, const std::string& step, const std::string& task,
+                std::int64_t created_ms) override;
+  void add_data(const RunRecord& run, const std::string& step, const std::string& task,
+                const std::vector<Datum>& data) override;
+  void add_artifacts(const RunRecord& run, const std::string& step, const std::string& task, int attempt,
+                     const std::map<std::string, ArtifactReference, std::less<>>& artifacts, const std::string& ds_type,
+                     const std::string& ds_root) override;
+  void set_latest_run(const std::string& flow, const std::string& run) override;
+  std::optional<std::string> latest_run(const std::string& flow) const override;
+  std::vector<std::string> flows() const override;
+  std::vector<RunRecord> runs(const std::string& flow) const override;
+  std::optional<RunRecord> run(const std::string& flow, const std::string& run) const override;
+  std::vector<std::pair<std::string, std::int64_t>> steps(const std::string& flow,
+                                                          const std::string& run) const override;
+  std::vector<TaskRecord> tasks(const std::string& flow, const std::string& run,
+                                const std::string& step) const override;
+  std::optional<TaskRecord> task(const std::string& flow, const std::string& run, const std::string& step,
+                                 const std::string& task) const override;
+  std::vector<Datum> data(const std::string& flow, const std::string& run, const std::string& step,
+                          const std::string& task) const override;
+  std::optional<std::vector<ArtifactRecord>> artifacts(const std::string& flow, const std::string& run,
+                                                       const std::string& step, const std::string& task,
+                                                       std::optional<int> attempt) const override;
+  RunRecord change_tags(const std::string& flow, const std::string& run, const std::set<std::string>& add,
+                        const std::set<std::string>& remove) override;
+
+ private:
+  /// What `<parent>/<name>/_meta/_self.json` says of each child.
+  struct Child {
+    std::string name;
+    std::int64_t created_ms;
+  };
+
+  std::int64_t now_ms() const { return clock_.now_microseconds() / 1000; }
+  /// Folder of a flow, run, step or task. Error(invalid) for parts that would lead elsewhere.
+  std::string folder(std::initializer_list<std::string_view> parts) const;
+  std::vector<Child> children(const std::string& folder) const;
+  std::optional<int> latest_done_attempt(const std::string& meta, const std::vector<std::string>& names) const;
+  bool is_done(const std::string& meta, const std::vector<std::string>& names, int attempt) const;
+  void add_datum(const RunRecord& run, const Place& place, const std::string& meta, Datum datum);
+
+  const std::string root_;
+  Clock& clock_;
+};
+
+std::string LocalMetadata::folder(std::initializer_list<std::string_view> parts) const {
+  auto path = root_;
+  for (const auto part : parts) {
+    if (part.empty() || part == "." || part == ".." || part.find('/') != part.npos || part.find('\0') != part.npos) {
+      throw Error(ErrorCode::invalid, "'" + std::string(part) + "' is not the name of a flow, run, step or task");
+    }
+    path.append(1, '/').append(part);
+  }
+  return path;
+}
+
+// ---- Writing
+
+RunRecord LocalMetadata::create_run(const std::string& flow, const std::set<std::string>& tags) {
+  validate_tags(tags);
+  const auto flow_folder = folder({flow});
+  const auto identity = current_identity();
+  auto id = clock_.now_microseconds();
+  // The flow's record comes first: a run below a flow that has none would be out of every reader's sight.
+  if (!file_size(flow_folder + std::string(self_file))) {
+    create_file(flow_folder + std::string(self_file), flow_text(flow, id / 1000));
+  }
+  // Making the folder is what takes the id. Dying here leaves an empty folder, which no reader counts as a run.
+  while (!make_new_directory(flow_folder + '/' + std::to_string(id))) ++id;
+  RunRecord run{.flow = flow,
+                .run = std::to_string(id),
+                .user = identity.user,
+                .tags = tags,
+                .system_tags = system_tags(identity),
+                .created_ms = id / 1000};
+  for (const auto& tag : run.system_tags) run.tags.erase(tag);
+  replace_file(folder({flow, run.run}) + std::string(self_file), run_text(run));
+  return run;
+}
+
+void LocalMetadata::add_task(const RunRecord& run, const std::string& step, const std::string& task,
+                             std::int64_t created_ms) {
+  const auto step_file = folder({run.flow, run.run, step}) + std::string(self_file);
+  // Of thousands of tasks one makes the step; looking is cheaper than trying. Two that meet write the same.
+  if (!file_size(step_file)) {
+    create_file(step_file, child_text(run, {.flow = run.flow, .run = run.run, .step = step, .task = ""}, created_ms));
+  }
+  // A retry finds its task there already, and leaves its time of creation as it is.
+  const auto task_file = folder({run.flow, run.run, step, task}) + std::string(self_file);
+  create_file(task_file, child_text(run, {.flow = run.flow, .run = run.run, .step = step, .task = task}, created_ms));
+}
+
+void LocalMetadata::add_datum(const RunRecord& run, const Place& place, const std::string& meta, Datum datum) {
+  // Official keeps the first of two data of one field and millisecond, so each takes a name of its own.
+  const auto start = meta + std::string(datum_prefix) + datum.field + '_';
+  while (!create_file(start + std::to_string(datum.created_ms) + ".json", datum_text(run, place, datum))) {
+    ++datum.created_ms;
+  }
+}
+
+void LocalMetadata::add_data(const RunRecord& run, const std::string& step, const std::string& task,
+                             const std::vector<Datum>& data) {
+  const auto meta = folder({run.flow, run.run, step, task}) + "/_meta/";
+  const Place place{.flow = run.flow, .run = run.run, .step = step, .task = task};
+  const auto now = now_ms();
+  for (auto datum : data) {
+    datum.created_ms = now;
+    add_datum(run, place, meta, std::move(datum));
+  }
+}
+
+void LocalMetadata::add_artifacts(const RunRecord& run, const std::string& step, const std::string& task, int attempt,
+                                  const std::map<std::string, ArtifactReference, std::less<>>& artifacts,
+                                  const std::string& ds_type, const std::string& ds_root) {
+  const auto start = folder({run.flow, run.run, step, task}) + "/_meta/" + std::to_string(attempt) + "_artifact_";
+  const Place place{.flow = run.flow, .run = run.run, .step = step, .task = task};
+  const PointerTexts texts(run, place, attempt, ds_type, ds_root, now_ms());
+  for (const auto& [name, reference] : artifacts) {
+    // In place: nobody reads the pointers of an attempt before its attempt-done, which is written after them.
+    write_file_in_place(start + name + ".json", texts.text(name, reference));
+  }
+}
+
+void LocalMetadata::set_latest_run(const std::string& flow, const std::string& run) {
+  replace_file(folder({flow}) + "/latest_run", run);
+}
+
+// ---- Reading
+
+std::optional<std::string> LocalMetadata::latest_run(const std::string& flow) const {
+  auto text = read_text_file(folder({flow}) + "/latest_run");
+  if (!text) return std::nullopt;
+  text->erase(text->find_last_not_of(" \r\n\t") + 1);
+  if (text->empty()) return std::nullopt;
+  return text;
+}
+
+std::vector<LocalMetadata::Child> LocalMetadata::children(const std::string& folder) const {
+  std::vector<Child> children;
+  for (auto& name : list_directory(folder)) {
+    const auto file = folder + '/' + name + std::string(self_file);
+    // Folders without a record are blobs, include files, or runs that died while being made.
+    if (const auto text = read_text_file(file)) children.push_back({std::move(name), parse_created(*text, file)});
+  }
+  sort_newest_first(children, &Child::created_ms, [](const Child& child) { return child.name; });
+  return children;
+}
+
+std::vector<std::string> LocalMetadata::flows() const {
+  std::vector<std::string> names;
+  for (auto& child : children(root_)) names.push_back(std::move(child.name));
+  return names;
+}
+
+std::optional<RunRecord> LocalMetadata::run(const std::string& flow, const std::string& run) const {
+  const auto file = folder({flow, run}) + std::string(self_file);
+  const auto text = read_text_file(file);
+  if (!text) return std::nullopt;
+  return parse_run(*text, {.flow = flow, .run = run, .step = "", .task = ""}, file);
+}
+
+std::vector<RunRecord> LocalMetadata::runs(const std::string& flow) const {
+  std::vector<RunRecord> runs;
+  for (const auto& name : list_directory(folder({flow}))) {
+    if (auto record = run(flow, name)) runs.push_back(std::move(*record));
+  }
+  sort_newest_first(runs, &RunRecord::created_ms, [](const RunRecord& record) { return record.run; });
+  return runs;
+}
+
+std::vector<std::pair<std::string, std::int64_t>> LocalMetadata::steps(const std::string& flow,
+                                                                       const std::string& run) const {
+  std::vector<std::pair<std::string, std::int64_t>> steps;
+  for (auto& child : children(folder({flow, run}))) steps.emplace_back(std::move(child.name), child.created_ms);
+  return steps;
+}
+
+std::vector<TaskRecord> LocalMetadata::tasks(const std::string& flow, const std::string& run,
+                                             const std::string& step) const {
+  std::vector<TaskRecord> tasks;
+  for (auto& child : children(folder({flow, run, step}))) {
+    tasks.push_back({.run = run, .step = step, .task = std::move(child.name), .created_ms = child.created_ms});
+  }
+  return tasks;
+}
+
+std::optional<TaskRecord> LocalMetadata::task(const std::string& flow, const std::string& run, const std::string& step,
+                                              const std::string& task) const {
+  const auto file = folder({flow, run, step, task}) + std::string(self_file);
+  const auto text = read_text_file(file);
+  if (!text) return std::nullopt;
+  return TaskRecord{.run = run, .step = step, .task = task, .created_ms = parse_created(*text, file)};
+}
+
+std::vector<Datum> LocalMetadata::data(const std::string& flow, const std::string& run, const std::string& step,
+                                       const std::string& task) const {
+  const auto meta = folder({flow, run, step, task}) + "/_meta";
+  std::vector<Datum> data;
+  for (const auto& name : list_directory(meta)) {
+    if (!name.starts_with(datum_prefix) || !name.ends_with(".json")) continue;
+    const auto file = meta + '/' + name;
+    if (const auto text = read_text_file(file)) data.push_back(parse_datum(*text, file));
+  }
+  std::ranges::stable_sort(data, std::ranges::greater(), &Datum::created_ms);
+  return data;
+}
+
+std::optional<int> done_attempt(const std::string& file) {
+  const auto text = read_text_file(file);
+  if (!text) return std::nullopt;
+  const auto datum = parse_datum(*text, file);
+  const auto& value = datum.json.empty() ? datum.value : datum.json;
+  int attempt = -1;
+  const auto* const end = value.data() + value.size();
+  if (std::from_chars(value.data(), end, attempt).ptr != end || attempt < 0) {
+    throw Error(ErrorCode::corrupt, "'" + file + "' is damaged: '" + value + "' is no attempt");
+  }
+  return attempt;
+}
+
+/// `names` is sorted, and official too takes the last by name.
+std::optional<int> LocalMetadata::latest_done_attempt(const std::string& meta,
+                                                      const std::vector<std::string>& names) const {
+  for (auto name = names.rbegin(); name != names.rend(); ++name) {
+    if (name->starts_with(done_prefix)) return done_attempt(meta + '/' + *name);
+  }
+  return std::nullopt;
+}
+
+bool LocalMetadata::is_done(const std::string& meta, const std::vector<std::string>& names, int attempt) const {
+  return std::ranges::any_of(names, [&](const std::string& name) {
+    return name.starts_with(done_prefix) && done_attempt(meta + '/' + name) == attempt;
+  });
+}
+
+std::optional<std::vector<ArtifactRecord>> LocalMetadata::artifacts(const std::string& flow, const std::string& run,
+                                                                    const std::string& step, const std::string& task,
+                                                                    std::optional<int> attempt) const {
+  const auto meta = folder({flow, run, step, task}) + "/_meta";
+  const auto names = list_directory(meta);
+  if (!attempt) {
+    attempt = latest_done_attempt(meta, names);
+    if (!attempt) return std::nullopt;
+  } else if (!is_done(meta, names, *attempt)) {
+    return std::nullopt;
+  }
+  const auto prefix = std::to_string(*attempt) + "_artifact_";
+  std::vector<ArtifactRecord> artifacts;
+  for (const auto& name : names) {
+    if (!name.starts_with(prefix) || !name.ends_with(".json")) continue;
+    const auto file = meta + '/' + name;
+    if (const auto text = read_text_file(file)) artifacts.push_back(parse_pointer(*text, *attempt, file));
+  }
+  return artifacts;
+}
+
+// ---- Tags
+
+RunRecord LocalMetadata::change_tags(const std::string& flow, const std::string& run_id,
+                                     const std::set<std::string>& add, const std::set<std::string>& remove) {
+  const auto run_folder = folder({flow, run_id});
+  const auto file = run_folder + std::string(self_file);
+  if (!file_size(file)) throw Error(ErrorCode::not_found, "there is no run '" + flow + '/' + run_id + "'");
+  const FolderLock lock(run_folder + "/_meta");
+  for (int writes = 0;; ++writes) {
+    const auto text = read_text_file(file).value_or("");
+    auto record = parse_run(text, {.flow = flow, .run = run_id, .step = "", .task = ""}, file);
+    auto tags = changed_tags(record, add, remove);
+    // Before the first write: the change may be none. Afterwards: it may have been overwritten meanwhile.
+    if (tags == record.tags) return record;
+    if (writes == 5) break;
+    auto object = parse_json(text, file);
+    object["tags"] = tags;
+    replace_file(file, dump_json(object));
+  }
+  throw Error(ErrorCode::conflict,
+              "the tags of run '" + flow + '/' + run_id + "' are being changed by others all the time; try again");
+}
+
+}  // namespace
+
+std::unique_ptr<Metadata> open_local_metadata(const std::string& root, Clock& clock) {
+  return std::make_unique<LocalMetadata>(root, clock);
+}
+
+}  // namespace metaflow::metadata
