@@ -88,7 +88,7 @@ JsonValue parse_json(std::string_view text, std::string_view file) {
   } catch (const JsonValue::parse_error& error) {
     throw Error(ErrorCode::corrupt, "'" + std::string(file) + "' is damaged: no JSON at byte " +
                                         std::to_string(error.byte) + " of " + std::to_string(text.size()));
-  } catch (const Json::exception&) {  // out_of_range: what follows the grammar, but fits no double
+  } catch (const JsonValue::exception&) {  // out_of_range: what follows the grammar, but fits no double
     throw Error(ErrorCode::corrupt, "'" + std::string(file) + "' is damaged: a number in it is too large");
   }
 }
