@@ -1,0 +1,51 @@
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include <metaflow/codec.hpp>
+#include <metaflow/error.hpp>
+#include <metaflow/pickle.hpp>
+
+namespace mf = metaflow;
+
+namespace {
+
+mf::Buffer joined(const mf::Encoded& encoded) {
+  mf::Buffer buffer(encoded.pickle.size());
+  auto* at = buffer.data();
+  for (std::size_t i = 0; i < encoded.pickle.count(); ++i) {
+    const auto piece = encoded.pickle.piece(i);
+    at = std::copy(piece.begin(), piece.end(), at);
+  }
+  return buffer;
+}
+
+/// What was read and can be written is read again as it was shown before.
+void check(const mf::Value& value) {
+  const std::string shown = value.repr();
+  if (shown.size() > 100'000) return;
+  mf::Value again;
+  try {
+    again = mf::pickle::decode(joined(mf::pickle::encode(value)));
+  } catch (const mf::Error& error) {
+    if (error.code() != mf::ErrorCode::invalid) throw;
+    return;
+  }
+  if (shown.find("bytearray") == shown.npos && again.repr() != shown) std::abort();
+}
+
+}  // namespace
+
+/// Any bytes are a value or an Error, never anything else.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  try {
+    const auto bytes = std::as_bytes(std::span(data, size));
+    check(mf::pickle::decode(bytes));
+    mf::Buffer buffer(size);
+    std::copy(bytes.begin(), bytes.end(), buffer.data());
+    (void)mf::decode<std::vector<mf::Array<double>>>(std::move(buffer));
+  } catch (const mf::Error&) {
+  }
+  return 0;
+}
