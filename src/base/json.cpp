@@ -117,7 +117,7 @@ std::string dump_json(const Json& value) {
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
-  for (std::size_t i = 0; i < text.size();) append_code_point(out, next_code_point(text, i).value_or(0xfffd));
+  for (std::size_t i = 0; i < text.size();) append_code_point(out, decode_code_point(text, i).value_or(0xfffd));
   out += '"';
 }
 

@@ -38,7 +38,7 @@ std::optional<Lead> lead_of(unsigned char c) {
 
 }  // namespace
 
-std::optional<char32_t> next_code_point(std::string_view text, std::size_t& position) {
+std::optional<char32_t> decode_code_point(std::string_view text, std::size_t& position) {
   const auto first = static_cast<unsigned char>(text[position++]);
   if (first < 0x80) return first;
   const auto lead = lead_of(first);
@@ -57,7 +57,7 @@ std::optional<char32_t> next_code_point(std::string_view text, std::size_t& posi
 
 bool is_utf8(std::string_view text) {
   for (std::size_t i = ascii_run(text, 0); i < text.size(); i += ascii_run(text, i)) {
-    if (!next_code_point(text, i)) return false;
+    if (!decode_code_point(text, i)) return false;
   }
   return true;
 }
@@ -71,7 +71,7 @@ std::string sanitized_utf8(std::string_view text) {
     i += run;
     if (i == text.size()) break;
     const auto start = i;
-    if (next_code_point(text, i)) {
+    if (decode_code_point(text, i)) {
       clean.append(text, start, i - start);
     } else {
       clean += "\xef\xbf\xbd";
