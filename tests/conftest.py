@@ -51,7 +51,7 @@ def missing(what: str):
     pytest.skip(what)
 
 
-@dataclass(repr=False)
+@dataclass
 class Result:
     """How a program ended, and what it said."""
 
@@ -60,15 +60,12 @@ class Result:
     stderr: str
 
     def succeeded(self) -> "Result":
-        assert self.exit == 0, str(self)
+        assert self.exit == 0, f"exit code {self.exit}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
         return self
 
     def failed(self) -> "Result":
-        assert self.exit == 1, str(self)
+        assert self.exit == 1, f"exit code {self.exit}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
         return self
-
-    def __str__(self) -> str:
-        return f"exit code {self.exit}\n--- stdout\n{self.stdout[-4000:]}\n--- stderr\n{self.stderr[-4000:]}"
 
 
 def program(name: str) -> Path:
@@ -78,7 +75,7 @@ def program(name: str) -> Path:
     return path
 
 
-@dataclass(repr=False)
+@dataclass
 class Project:
     """A folder to run flows in, a home beside it, and an environment with nothing of the machine's own settings."""
 
@@ -185,9 +182,7 @@ class Project:
 
     def official_flow(self, name: str, *arguments, **settings) -> Result:
         """Runs a flow of tests/flows_python under the official Metaflow."""
-        python = judge()
-        path = f"{python.parent}:{self.variables['PATH']}"  # a gang's workers are started as plain `python`
-        return self.run(python, PYTHON_FLOWS / f"{name}.py", *arguments, PATH=path, **settings)
+        return self.run(judge(), PYTHON_FLOWS / f"{name}.py", *arguments, **settings)
 
 
 def judge() -> Path:

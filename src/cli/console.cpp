@@ -1,0 +1,105 @@
+#include "cli/console.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+
+#include <unistd.h>
+
+#include "base/system_error.hpp"
+
+namespace metaflow::cli {
+namespace {
+
+bool is_coloured(int descriptor) {
+  static const bool allowed = std::getenv("NO_COLOR") == nullptr;
+  return allowed && ::isatty(descriptor) == 1;
+}
+
+std::string_view escape(Style style) {
+  switch (style) {
+    case Style::banner:
+      return "\033[1;35m";
+    case Style::highlight:
+    case Style::bad:
+      return "\033[1;31m";
+    case Style::good:
+      return "\033[1;32m";
+    case Style::plain:
+      break;
+  }
+  return "";
+}
+
+void say(std::string_view text, Style style) {
+  std::string out;
+  if (is_coloured(STDERR_FILENO)) {
+    for (std::size_t position = 0; position <= text.size();) {
+      const auto end = std::min(text.find('\n', position), text.size());
+      const auto line = text.substr(position, end - position);
+      out.append(escape(style)).append(line).append(style == Style::plain ? "" : "\033[0m").append("\033[K\n");
+      position = end + 1;
+    }
+  } else {
+    out.append(text).append("\n");
+  }
+  std::fwrite(out.data(), 1, out.size(), stderr);
+}
+
+std::string_view default_headline(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::not_found:
+      return "Object not found";
+    case ErrorCode::conflict:
+    case ErrorCode::denied:
+    case ErrorCode::unavailable:
+    case ErrorCode::exhausted:
+    case ErrorCode::corrupt:
+      return "Data store error";
+    case ErrorCode::internal:
+      return "Internal error";
+    default:
+      return "Invalid command";
+  }
+}
+
+}  // namespace
+
+void Console::echo(std::string_view text, Style style) const {
+  if (!quiet_) say(text, style);
+}
+
+void Console::error(const Error& error) const {
+  std::string block = "    ";
+  block += error.headline().empty() ? default_headline(error.code()) : std::string_view(error.headline());
+  say(block + ':', Style::bad);
+  std::string message = "    ";
+  for (const char c : std::string_view(error.what())) {
+    message += c;
+    if (c == '\n') message += "    ";
+  }
+  say(message + '\n', Style::bad);
+}
+
+void Console::internal_error(std::string_view message) const {
+  say("    Internal error", Style::bad);
+  say(std::string(message) + '\n', Style::bad);
+}
+
+void Console::usage_error(std::string_view usage, std::string_view command, std::string_view message) const {
+  std::string text(usage);
+  text.append("\nTry '").append(command).append(" --help' for help.\n\nError: ").append(message);
+  say(text, Style::plain);
+}
+
+void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+void flush_output() {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    const int reason = errno;
+    std::clearerr(stdout);
+    throw system_error("cannot write to standard output", reason);
+  }
+}
+
+}  // namespace metaflow::cli

@@ -1,0 +1,61 @@
+#include "cli/decospec.hpp"
+
+#include <gmock/gmock.h>
+#include <metaflow/error.hpp>
+
+namespace metaflow::cli {
+namespace {
+
+using testing::HasSubstr;
+using Attributes = std::vector<std::pair<std::string, std::string>>;
+
+std::string refusal(const std::string& spec) {
+  try {
+    parse_decospec(spec);
+  } catch (const Error& error) {
+    return error.headline() + ": " + error.what();
+  }
+  return "";
+}
+
+TEST(Decospec, ANameAloneHasTheDefaults) {
+  const auto decorator = parse_decospec("retry");
+  EXPECT_EQ(decorator.attributes, (Attributes{{"times", "\"3\""}, {"minutes_between_retries", "\"2\""}}));
+  EXPECT_FALSE(decorator.statically_defined);
+}
+TEST(Decospec, ValuesAreNumbersOrElseText) {
+  EXPECT_EQ(parse_decospec("retry:times=2,minutes_between_retries=0.5").attributes,
+            (Attributes{{"times", "2"}, {"minutes_between_retries", "0.5"}}));
+  EXPECT_EQ(parse_decospec("retry:minutes_between_retries=soon").attributes[1].second, "\"soon\"");
+}
+TEST(Decospec, ACommaEndsAValueOnlyBeforeAName) {
+  EXPECT_EQ(parse_decospec("retry:minutes_between_retries=[1,2],times=1").attributes,
+            (Attributes{{"times", "1"}, {"minutes_between_retries", "[1, 2]"}}));
+}
+TEST(Decospec, EscapedQuotesAreJsonQuotes) {
+  EXPECT_EQ(parse_decospec(R"(retry:minutes_between_retries={\"a\": 1})").attributes[1].second, R"({"a": 1})");
+}
+TEST(Decospec, AnUnknownNameListsTheKnownOnes) {
+  EXPECT_EQ(refusal("rety"),
+            "Unknown step decorator: Unknown step decorator 'rety'. Did you mean 'retry'? These are known: retry.");
+}
+TEST(Decospec, AnUnknownAttributeListsTheKnownOnes) {
+  EXPECT_THAT(refusal("retry:time=3"), HasSubstr("Did you mean 'times'?"));
+  EXPECT_THAT(refusal("retry:times"), HasSubstr("Unknown decorator attribute"));
+}
+TEST(Decospec, MoreRetriesThanThereAreAttemptsAreRefused) {
+  EXPECT_THAT(refusal("retry:times=5"), HasSubstr("from 0 to 4"));
+  EXPECT_THAT(refusal("retry:times=often"), HasSubstr("from 0 to 4"));
+}
+TEST(Decospec, ADecoratorOfTheStepItselfWins) {
+  model::Flow flow;
+  flow.steps.resize(2);
+  flow.steps[0].decorators = {{"retry", {{"times", "0"}}}};
+  apply_decospecs(flow, {"retry:times=3", "retry:times=1"});
+  EXPECT_EQ(flow.steps[0].decorators[0].attributes[0].second, "0");
+  ASSERT_EQ(flow.steps[1].decorators.size(), 1U);
+  EXPECT_EQ(flow.steps[1].decorators[0].attributes[0].second, "3");
+}
+
+}  // namespace
+}  // namespace metaflow::cli

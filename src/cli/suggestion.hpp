@@ -1,0 +1,13 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace metaflow::cli {
+
+/// ` Did you mean 'show'?` for the known word that is nearest to what was typed; empty when none is near. Words that
+/// begin with what was typed are near.
+std::string did_you_mean(std::string_view typed, std::span<const std::string> known);
+
+}  // namespace metaflow::cli

@@ -1,0 +1,21 @@
+#include "cli/suggestion.hpp"
+
+#include <gmock/gmock.h>
+
+#include <string>
+#include <vector>
+
+namespace metaflow::cli {
+namespace {
+
+const std::vector<std::string> commands = {"run", "show", "dump", "output-dot", "output-raw"};
+
+TEST(DidYouMean, NamesTheNearestWord) { EXPECT_EQ(did_you_mean("rnu", commands), " Did you mean 'run'?"); }
+TEST(DidYouMean, TakesABeginningForTheWord) {
+  EXPECT_EQ(did_you_mean("output-r", commands), " Did you mean 'output-raw'?");
+}
+TEST(DidYouMean, KeepsSilentWhenNothingIsNear) { EXPECT_EQ(did_you_mean("frobnicate", commands), ""); }
+TEST(DidYouMean, IsNotTroubledByVeryLongWords) { EXPECT_EQ(did_you_mean(std::string(1 << 20, 'x'), commands), ""); }
+
+}  // namespace
+}  // namespace metaflow::cli
