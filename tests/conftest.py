@@ -51,7 +51,7 @@ def missing(what: str):
     pytest.skip(what)
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
     """How a program ended, and what it said."""
 
@@ -60,12 +60,15 @@ class Result:
     stderr: str
 
     def succeeded(self) -> "Result":
-        assert self.exit == 0, f"exit code {self.exit}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
+        assert self.exit == 0, str(self)
         return self
 
     def failed(self) -> "Result":
-        assert self.exit == 1, f"exit code {self.exit}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
+        assert self.exit == 1, str(self)
         return self
+
+    def __str__(self) -> str:
+        return f"exit code {self.exit}\n--- stdout\n{self.stdout[-4000:]}\n--- stderr\n{self.stderr[-4000:]}"
 
 
 def program(name: str) -> Path:
@@ -75,7 +78,7 @@ def program(name: str) -> Path:
     return path
 
 
-@dataclass
+@dataclass(repr=False)
 class Project:
     """A folder to run flows in, a home beside it, and an environment with nothing of the machine's own settings."""
 
@@ -182,7 +185,9 @@ class Project:
 
     def official_flow(self, name: str, *arguments, **settings) -> Result:
         """Runs a flow of tests/flows_python under the official Metaflow."""
-        return self.run(judge(), PYTHON_FLOWS / f"{name}.py", *arguments, **settings)
+        python = judge()
+        path = f"{python.parent}:{self.variables['PATH']}"  # a gang's workers are started as plain `python`
+        return self.run(python, PYTHON_FLOWS / f"{name}.py", *arguments, PATH=path, **settings)
 
 
 def judge() -> Path:

@@ -50,7 +50,7 @@ std::optional<std::string> nearest_metaflow_folder() {
 std::optional<std::string> value_in_file(const std::string& path, const std::string& key) {
   const auto text = read_text_file(path);
   if (!text) return std::nullopt;
-  Json values;
+  JsonValue values;
   try {
     values = parse_json(*text, path);
   } catch (const Error& error) {
@@ -62,14 +62,8 @@ std::optional<std::string> value_in_file(const std::string& path, const std::str
   return found->is_string() ? found->get<std::string>() : dump_json(*found);
 }
 
-std::string home_folder() {
-  if (const auto home = environment("HOME"); home && !home->empty()) return *home;
-  const auto* user = ::getpwuid(::geteuid());
-  return user ? user->pw_dir : "/";
-}
-
 std::optional<std::string> home_setting(const std::string& key) {
-  const auto folder = environment("METAFLOW_HOME").value_or(home_folder() + "/.metaflowconfig");
+  const auto folder = environment("METAFLOW_HOME").value_or(home_directory() + "/.metaflowconfig");
   const auto profile = environment("METAFLOW_PROFILE").value_or("");
   const auto path = folder + (profile.empty() ? "/config.json" : "/config_" + profile + ".json");
   if (!profile.empty() && !file_size(path)) {
@@ -110,6 +104,12 @@ std::optional<std::string> setting(std::string_view name) {
     if (auto value = value_in_file(*folder + "/config.json", key)) return value;
   }
   return home_setting(key);
+}
+
+std::string home_directory() {
+  if (const auto home = environment("HOME"); home && !home->empty()) return *home;
+  const auto* user = ::getpwuid(::geteuid());
+  return user ? user->pw_dir : "/";
 }
 
 LocalRoot find_local_root() {

@@ -12,6 +12,9 @@ namespace metaflow {
 /// Non-string JSON values come as JSON text. Error(invalid) for a damaged file or a named profile without file.
 std::optional<std::string> setting(std::string_view name);
 
+/// `$HOME`, else what the user database says.
+std::string home_directory();
+
 /// How the local datastore root was found.
 struct LocalRoot {
   std::string path;     ///< absolute path of the `.metaflow` folder

@@ -52,7 +52,7 @@ void append_code_point(std::string& out, char32_t code) {
   }
 }
 
-void append_value(std::string& out, const Json& value) {
+void append_value(std::string& out, const JsonValue& value) {
   if (value.is_object()) {
     out += '{';
     const char* separator = "";
@@ -82,17 +82,19 @@ void append_value(std::string& out, const Json& value) {
 
 }  // namespace
 
-Json parse_json(std::string_view text, std::string_view file) {
+JsonValue parse_json(std::string_view text, std::string_view file) {
   try {
-    return Json::parse(text);
-  } catch (const Json::parse_error& error) {
+    return JsonValue::parse(text);
+  } catch (const JsonValue::parse_error& error) {
     throw Error(ErrorCode::corrupt, "'" + std::string(file) + "' is damaged: no JSON at byte " +
                                         std::to_string(error.byte) + " of " + std::to_string(text.size()));
+  } catch (const JsonValue::exception&) {  // out_of_range: what follows the grammar, but fits no double
+    throw Error(ErrorCode::corrupt, "'" + std::string(file) + "' is damaged: a number in it is too large");
   }
 }
 
 template <class T>
-T json_member(const Json& object, const char* name, std::string_view file) {
+T json_member(const JsonValue& object, const char* name, std::string_view file) {
   const auto damaged = [&](const char* what) {
     return Error(ErrorCode::corrupt, "'" + std::string(file) + "' is damaged: '" + name + "' " + what);
   };
@@ -101,15 +103,15 @@ T json_member(const Json& object, const char* name, std::string_view file) {
   if (found == object.end()) throw damaged("is missing");
   try {
     return found->get<T>();
-  } catch (const Json::exception&) {
+  } catch (const JsonValue::exception&) {
     throw damaged("has the wrong type");
   }
 }
-template std::string json_member<std::string>(const Json&, const char*, std::string_view);
-template std::int64_t json_member<std::int64_t>(const Json&, const char*, std::string_view);
-template Json json_member<Json>(const Json&, const char*, std::string_view);
+template std::string json_member<std::string>(const JsonValue&, const char*, std::string_view);
+template std::int64_t json_member<std::int64_t>(const JsonValue&, const char*, std::string_view);
+template JsonValue json_member<JsonValue>(const JsonValue&, const char*, std::string_view);
 
-std::string dump_json(const Json& value) {
+std::string dump_json(const JsonValue& value) {
   std::string out;
   append_value(out, value);
   return out;

@@ -8,17 +8,17 @@
 
 namespace metaflow {
 
-using Json = nlohmann::json;
+using JsonValue = nlohmann::json;
 
 /// The value in `text`. Error(corrupt) that names `file` and the place when it is no JSON.
-Json parse_json(std::string_view text, std::string_view file);
+JsonValue parse_json(std::string_view text, std::string_view file);
 
 /// Member `name` of an object as T. Error(corrupt) that names `file` when it is missing or of another type.
 template <class T>
-T json_member(const Json& object, const char* name, std::string_view file);
+T json_member(const JsonValue& object, const char* name, std::string_view file);
 
 /// As Python's json.dumps writes it: pure ASCII, separators `", "` and `": "`. Text that is not UTF-8 gets U+FFFD.
-std::string dump_json(const Json& value);
+std::string dump_json(const JsonValue& value);
 
 /// Adds `text` as a JSON string: quoted, pure ASCII.
 void append_json_string(std::string& out, std::string_view text);

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include <metaflow/task.hpp>
 
@@ -20,8 +21,12 @@ std::unique_ptr<ArtifactSource> make_artifact_source(const BlobStore& blobs, std
 /// UTF-8.
 Encoded store_included_file(const std::string& data_tools_root, const std::string& flow_name, const std::string& path,
                             bool is_text);
-/// Content behind a descriptor's url (`local:///…`), unpacked; uploader v1 and v2 and `external`.
+/// Content behind a descriptor's url (`local:///…`), unpacked; those of type `external` are not packed. Error:
+/// not_found, corrupt.
 Buffer load_included_file(std::string_view url, bool packed = true);
+
+/// Whether a url ends in the SHA-1 of the content, as those of uploaded (and so packed) include files do.
+bool is_content_address(std::string_view url);
 
 /// Root of include files for this datastore root (datastore.md 9.3): METAFLOW_DATATOOLS_LOCALROOT, else
 /// `<sysroot>/data`, else `<root>/data`.

@@ -36,7 +36,7 @@ std::string describe(const ArtifactTable& artifacts, std::string_view store_type
       .take();
 }
 
-ArtifactReference parse_reference(const std::string& key, const Json& info, const std::string& file) {
+ArtifactReference parse_reference(const std::string& key, const JsonValue& info, const std::string& file) {
   ArtifactReference reference{.key = key, .type = "", .size = 0, .encoding = "gzip+pickle-v2"};
   if (!info.is_object()) return reference;
   // A type that is null, or a size missing, comes from older writers; what the value is shows its pickle.
@@ -48,13 +48,13 @@ ArtifactReference parse_reference(const std::string& key, const Json& info, cons
 
 ArtifactTable parse_table(std::string_view text, const std::string& file) {
   const auto data = parse_json(text, file);
-  const auto objects = json_member<Json>(data, "objects", file);
-  const auto info = data.contains("info") ? data["info"] : Json::object();
+  const auto objects = json_member<JsonValue>(data, "objects", file);
+  const auto info = data.contains("info") ? data["info"] : JsonValue::object();
   if (!objects.is_object()) throw Error(ErrorCode::corrupt, "'" + file + "' is damaged: 'objects' has the wrong type");
   ArtifactTable table;
   for (const auto& object : objects.items()) {
     const auto& name = object.key();
-    const auto about = info.is_object() && info.contains(name) ? info[name] : Json();
+    const auto about = info.is_object() && info.contains(name) ? info[name] : JsonValue();
     table.emplace(name, parse_reference(json_member<std::string>(objects, name.c_str(), file), about, file));
   }
   return table;

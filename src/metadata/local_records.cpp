@@ -17,18 +17,18 @@ JsonObject& add_owner(JsonObject& object, const RunRecord& run) {
 }
 
 /// Text of an optional member; empty when it is missing or null.
-std::string optional_text(const Json& object, const char* name, const std::string& file) {
+std::string optional_text(const JsonValue& object, const char* name, const std::string& file) {
   const auto found = object.find(name);
   if (found == object.end() || found->is_null()) return {};
   return json_member<std::string>(object, name, file);
 }
 
-std::set<std::string> optional_set(const Json& object, const char* name, const std::string& file) {
+std::set<std::string> optional_set(const JsonValue& object, const char* name, const std::string& file) {
   const auto found = object.find(name);
   if (found == object.end() || found->is_null()) return {};
   try {
     return found->get<std::set<std::string>>();
-  } catch (const Json::exception&) {
+  } catch (const JsonValue::exception&) {
     throw Error(ErrorCode::corrupt, "'" + file + "' is damaged: '" + name + "' is no list of texts");
   }
 }
@@ -43,7 +43,7 @@ std::optional<int> attempt_of(const std::set<std::string>& tags) {
   return std::nullopt;
 }
 
-Json parse_object(std::string_view text, const std::string& file) {
+JsonValue parse_object(std::string_view text, const std::string& file) {
   auto object = parse_json(text, file);
   if (!object.is_object()) throw Error(ErrorCode::corrupt, "'" + file + "' is damaged: it holds no JSON object");
   return object;
@@ -121,7 +121,7 @@ Datum parse_datum(std::string_view text, const std::string& file) {
               .type = optional_text(object, "type", file),
               .attempt = attempt_of(optional_set(object, "tags", file)),
               .created_ms = json_member<std::int64_t>(object, "ts_epoch", file)};
-  const auto value = json_member<Json>(object, "value", file);
+  const auto value = json_member<JsonValue>(object, "value", file);
   if (value.is_string()) {
     datum.value = value.get<std::string>();
   } else {

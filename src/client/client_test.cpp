@@ -1,0 +1,349 @@
+#include <metaflow/client.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <metaflow/pickle.hpp>
+#include <metaflow/value.hpp>
+
+#include "datastore/artifacts.hpp"
+#include "datastore/blob_store.hpp"
+#include "datastore/task_store.hpp"
+#include "metadata/metadata.hpp"
+#include "storage/object_store.hpp"
+
+namespace metaflow::client {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::UnorderedElementsAre;
+
+using Artifacts = std::map<std::string, Value>;
+
+/// Runs of a flow `Films`, written by the engine's own writers into a folder of the test's own.
+class ClientTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "client_test_XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    objects_ = storage::open_directory_store(folder_ / ".metaflow");
+    metadata_ = metadata::open_local_metadata(objects_->root());
+    blobs_.emplace(*objects_, "Films");
+    tasks_.emplace(*objects_, "Films");
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  Options options() const { return {.folder = folder_, .name_space = std::nullopt}; }
+
+  std::string new_run(const std::set<std::string>& tags = {}) {
+    runs_.push_back(metadata_->create_run("Films", tags));
+    return runs_.back().run;
+  }
+
+  /// One attempt, done, of a task of the newest run.
+  void write_task(const std::string& step, const std::string& task, const Artifacts& artifacts, int attempt = 0,
+                  bool succeeded = true) {
+    const auto& run = runs_.back();
+    const datastore::TaskPath path{run.run, step, task};
+    auto all = artifacts;
+    all.insert({{"_task_ok", succeeded}, {"_success", succeeded}, {"_exception", Value()}});
+    if (attempt == 0) metadata_->add_task(run, step, task, ++clock_ms_);
+    tasks_->start_attempt(path, attempt, 0);
+    metadata_->add_data(run, step, task,
+                        {{"attempt", std::to_string(attempt), "", attempt},
+                         {"ds-type", "local", "", attempt},
+                         {"ds-root", objects_->root(), "", attempt}});
+    datastore::ArtifactTable table;
+    for (const auto& [name, value] : all) {
+      const auto encoded = pickle::encode(value);
+      table[name] = {blobs_->put(encoded.pickle), encoded.type, encoded.pickle.size()};
+    }
+    tasks_->finish(path, attempt, table);
+    metadata_->add_artifacts(run, step, task, attempt, table, "local", objects_->root());
+    metadata_->add_data(run, step, task, {{"attempt-done", std::to_string(attempt), "", attempt}});
+  }
+
+  std::string pathspec(const std::string& rest) const { return "Films/" + runs_.back().run + rest; }
+
+  std::filesystem::path folder_;
+  std::unique_ptr<storage::ObjectStore> objects_;
+  std::unique_ptr<metadata::Metadata> metadata_;
+  std::optional<datastore::BlobStore> blobs_;
+  std::optional<datastore::TaskStore> tasks_;
+  std::vector<metadata::RunRecord> runs_;
+  std::int64_t clock_ms_ = 1'795'000'000'000;
+};
+
+/// The Error that `action` throws.
+template <class Action>
+Error error_of(Action action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error;
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return {ErrorCode::internal, ""};
+}
+
+TEST_F(ClientTest, ReadsWhatTheLastStepOfTheLatestRunLeft) {
+  new_run();
+  write_task("start", "1", {{"gross", 1.5}});
+  write_task("end", "2", {{"gross", 2.5}, {"genres", Value::list({"drama", "comedy"})}});
+  const auto run = Flow("Films", options()).latest_run();
+  ASSERT_TRUE(run);
+  EXPECT_EQ(run->artifact<double>("gross"), 2.5);
+  EXPECT_THAT(run->artifact<std::vector<std::string>>("genres").value(), ElementsAre("drama", "comedy"));
+  EXPECT_EQ(run->step("start").task().artifact<double>("gross"), 1.5);
+}
+
+TEST_F(ClientTest, AnArtifactNeverSetIsNothing) {
+  new_run();
+  write_task("end", "1", {});
+  EXPECT_EQ(Task(pathspec("/end/1"), options()).artifact<int>("gross"), std::nullopt);
+}
+
+TEST_F(ClientTest, AnArtifactOfAnotherTypeIsRefusedByName) {
+  new_run();
+  write_task("end", "1", {{"gross", "much"}});
+  const auto error = error_of([&] { Task(pathspec("/end/1"), options()).artifact<double>("gross"); });
+  EXPECT_EQ(error.code(), ErrorCode::invalid);
+  EXPECT_THAT(error.what(), HasSubstr("'gross' of " + pathspec("/end/1")));
+}
+
+TEST_F(ClientTest, RunsStepsAndTasksComeNewestFirst) {
+  const auto first = new_run();
+  const auto second = new_run();
+  write_task("start", "1", {});
+  write_task("body", "2", {});
+  write_task("body", "3", {});
+  std::vector<std::string> runs, steps, tasks;
+  const Flow flow("Films", options());
+  for (const auto& run : flow.runs()) runs.push_back(run.id());
+  for (const auto& step : flow.runs().front().steps()) steps.push_back(step.id());
+  for (const auto& task : flow.runs().front().step("body").tasks()) tasks.push_back(task.id());
+  EXPECT_THAT(runs, ElementsAre(second, first));
+  EXPECT_THAT(steps, ElementsAre("body", "start"));
+  EXPECT_THAT(tasks, ElementsAre("3", "2"));
+}
+
+TEST_F(ClientTest, TheLatestSuccessfulRunIsFoundBehindFailedOnes) {
+  const auto good = new_run();
+  write_task("end", "1", {});
+  new_run();
+  write_task("end", "1", {}, 0, false);
+  const auto running = new_run();
+  const Flow flow("Films", options());
+  EXPECT_EQ(flow.latest_run()->id(), running);
+  EXPECT_EQ(flow.latest_successful_run()->id(), good);
+}
+
+TEST_F(ClientTest, ARunIsFinishedWhenItsLastStepIs) {
+  new_run();
+  write_task("start", "1", {});
+  const client::Run run(pathspec(""), options());
+  EXPECT_FALSE(run.finished());
+  EXPECT_EQ(run.finished_at(), std::nullopt);
+  write_task("end", "2", {});
+  EXPECT_TRUE(run.finished());
+  EXPECT_TRUE(run.successful());
+  EXPECT_GE(run.finished_at().value(), run.created_at());
+}
+
+TEST_F(ClientTest, TheLastStepMayHaveAnyName) {
+  new_run();
+  write_task("_parameters", "0", {});
+  metadata_->add_data(runs_.back(), "_parameters", "0", {{"end_step", "finish", "graph_structure"}});
+  write_task("finish", "1", {{"x", 3}});
+  const client::Run run(pathspec(""), options());
+  EXPECT_TRUE(run.finished());
+  EXPECT_EQ(run.artifact<int>("x"), 3);
+}
+
+TEST_F(ClientTest, ParametersAreFoundByNameButNotListed) {
+  new_run();
+  write_task("_parameters", "0", {{"csv", "films.csv"}});
+  write_task("start", "1", {});
+  const client::Run run(pathspec(""), options());
+  EXPECT_EQ(run.steps().size(), 1U);
+  EXPECT_EQ(run.step("_parameters").task().artifact<std::string>("csv"), "films.csv");
+}
+
+TEST_F(ClientTest, AFailedTaskSaysWhy) {
+  new_run();
+  const auto state = Value::dict({{"exception", "boom"}, {"type", "std::runtime_error"}, {"stacktrace", "at start"}});
+  ObjectContent wrapper;
+  wrapper.module = "metaflow.exception";
+  wrapper.name = "MetaflowExceptionWrapper";
+  wrapper.arguments = {Value()};
+  wrapper.state = state;
+  write_task("start", "1", {{"_exception", Value::object(wrapper)}}, 0, false);
+  const Task task(pathspec("/start/1"), options());
+  EXPECT_FALSE(task.finished());
+  EXPECT_EQ(task.exception().value().type, "std::runtime_error");
+  EXPECT_EQ(task.exception().value().message, "boom");
+  EXPECT_EQ(task.exception().value().stacktrace, "at start");
+}
+
+TEST_F(ClientTest, ALaterAttemptTakesThePlaceOfAnEarlierOne) {
+  new_run();
+  write_task("start", "1", {{"x", 1}}, 0, false);
+  write_task("start", "1", {{"x", 2}}, 1);
+  const Task task(pathspec("/start/1"), options());
+  EXPECT_EQ(task.current_attempt(), 1);
+  EXPECT_EQ(task.artifact<int>("x"), 2);
+  EXPECT_EQ(task.exception().has_value(), false);
+}
+
+TEST_F(ClientTest, AForeachTaskKnowsItsFrames) {
+  new_run();
+  const auto frame = [](std::vector<Value> fields) {
+    ObjectContent made;
+    made.module = "__main__";
+    made.name = "ForeachFrame";
+    made.made = ObjectContent::Made::created;
+    made.arguments = std::move(fields);
+    return Value::object(made);
+  };
+  write_task("leaf", "1",
+             {{"_foreach_stack", Value::list({frame({"body", "genres", 3, 2, "drama"}),
+                                              frame({"leaf", "years", Value(), 0, Value()})})}});
+  const auto frames = Task(pathspec("/leaf/1"), options()).foreach_stack();
+  ASSERT_EQ(frames.size(), 2U);
+  EXPECT_EQ(frames[0], (ForeachFrame{"body", "genres", 3, 2, "drama"}));
+  EXPECT_EQ(frames[1], (ForeachFrame{"leaf", "years", std::nullopt, 0, std::nullopt}));
+  EXPECT_EQ(Task(pathspec("/leaf/1"), options()).index(), 0);
+}
+
+TEST_F(ClientTest, OutsideAForeachThereIsNoIndex) {
+  new_run();
+  write_task("start", "1", {{"_foreach_stack", Value::list({})}});
+  EXPECT_EQ(Task(pathspec("/start/1"), options()).index(), std::nullopt);
+}
+
+TEST_F(ClientTest, OutputIsThatOfTheLatestAttempt) {
+  new_run();
+  write_task("start", "1", {}, 0, false);
+  write_task("start", "1", {}, 1);
+  const datastore::TaskPath path{runs_.back().run, "start", "1"};
+  const auto log = [&](int attempt, const std::string& text) {
+    tasks_->append_log(path, attempt, datastore::LogSource::runtime, datastore::LogStream::out,
+                       "[MFLOG|0|2026-11-23T14:10:41.790713Z|runtime|1]" + text + "\n");
+  };
+  log(0, "first try");
+  log(1, "second try");
+  const Task task(pathspec("/start/1"), options());
+  EXPECT_EQ(task.stdout_text(), "second try\n");
+  EXPECT_EQ(task.stderr_text(), "");
+}
+
+TEST_F(ClientTest, PrivateArtifactsAreNotListed) {
+  new_run();
+  write_task("end", "1", {{"b", 1}, {"a", 2}, {"_hidden", 3}});
+  const Task task(pathspec("/end/1"), options());
+  EXPECT_THAT(task.artifact_names(), ElementsAre("a", "b"));
+  EXPECT_EQ(task.artifact<int>("_hidden"), 3);
+}
+
+TEST_F(ClientTest, AnIncludeFileIsReadAsItsContent) {
+  new_run();
+  std::ofstream(folder_ / "notes.txt") << "naïve notes";
+  const auto descriptor = datastore::store_included_file(datastore::data_tools_root(objects_->root()), "Films",
+                                                         (folder_ / "notes.txt").string(), true);
+  std::string pickle;
+  for (std::size_t i = 0; i < descriptor.pickle.count(); ++i) {
+    const auto piece = descriptor.pickle.piece(i);
+    pickle.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+  }
+  write_task("end", "1", {{"notes", pickle::decode(std::as_bytes(std::span(pickle)))}});
+  EXPECT_EQ(Task(pathspec("/end/1"), options()).artifact<std::string>("notes"), "naïve notes");
+}
+
+TEST_F(ClientTest, ADamagedBlobIsNamedByArtifactAndTask) {
+  new_run();
+  write_task("end", "1", {{"gross", 2.5}});
+  const Task task(pathspec("/end/1"), options());
+  const auto key = task.artifact_reference("gross")->key;
+  std::ofstream(folder_ / ".metaflow/Films/data" / key.substr(0, 2) / key) << "damaged";
+  const auto error = error_of([&] { task.artifact<double>("gross"); });
+  EXPECT_EQ(error.code(), ErrorCode::corrupt);
+  EXPECT_THAT(error.what(), HasSubstr("'gross' of " + pathspec("/end/1")));
+}
+
+// Tags and namespaces
+
+TEST_F(ClientTest, RunsAreFoundByTheirTags) {
+  new_run({"old"});
+  const auto wanted = new_run({"new", "good"});
+  const auto runs = Flow("Films", options()).runs({"new", "good"});
+  ASSERT_EQ(runs.size(), 1U);
+  EXPECT_EQ(runs[0].id(), wanted);
+  EXPECT_THAT(runs[0].user_tags(), UnorderedElementsAre("new", "good"));
+  EXPECT_TRUE(runs[0].system_tags().contains(metadata::current_identity().name_space()));
+}
+
+TEST_F(ClientTest, OnlyRunsOfTheNamespaceAreShown) {
+  const auto mine = new_run({"team:a"});
+  const auto other = new_run();
+  const Options of_team{.folder = folder_, .name_space = "team:a"};
+  EXPECT_EQ(Flow("Films", of_team).latest_run()->id(), mine);
+  const auto error = error_of([&] { client::Run("Films/" + other, of_team); });
+  EXPECT_EQ(error.code(), ErrorCode::denied);
+  EXPECT_EQ(error.headline(), "Object not in the current namespace");
+  EXPECT_NO_THROW(client::Run("Films/" + other, options()));
+}
+
+TEST_F(ClientTest, AFlowWithoutARunInTheNamespaceIsRefused) {
+  new_run();
+  const Options of_nobody{.folder = folder_, .name_space = "user:nobody-at-all"};
+  EXPECT_EQ(error_of([&] { Flow("Films", of_nobody); }).code(), ErrorCode::denied);
+  EXPECT_TRUE(flows(of_nobody).empty());
+  EXPECT_THAT(flows(options()), ElementsAre("Films"));
+}
+
+TEST_F(ClientTest, TheNamespaceIsThatOfWhoeverAsks) {
+  new_run();
+  EXPECT_NO_THROW(Flow("Films", {.folder = folder_}));
+}
+
+TEST_F(ClientTest, InsideATaskTheNamespaceIsThatOfItsRun) {
+  ::setenv("METAFLOW_TASK_NAMESPACE", "production:x", 1);
+  EXPECT_EQ(default_namespace(), "production:x");
+  ::setenv("METAFLOW_TASK_NAMESPACE", "", 1);
+  EXPECT_EQ(default_namespace(), std::nullopt);
+  ::unsetenv("METAFLOW_TASK_NAMESPACE");
+}
+
+// Names
+
+TEST_F(ClientTest, WhatDoesNotExistIsNotFound) {
+  new_run();
+  write_task("start", "1", {});
+  for (const auto& action : std::vector<std::function<void()>>{
+           [&] { Flow("Nothing", options()); },
+           [&] { client::Run("Films/1", options()); },
+           [&] { Step(pathspec("/end"), options()); },
+           [&] { Task(pathspec("/start/9"), options()); },
+           [&] { Flow("Films", options()).run("1"); },
+           [&] { client::Run(pathspec(""), options()).step("end"); },
+       })
+    EXPECT_EQ(error_of(action).code(), ErrorCode::not_found);
+}
+
+TEST_F(ClientTest, APathspecOfTheWrongLengthSaysWhatIsExpected) {
+  const auto error = error_of([&] { Task("Films/1/start", options()); });
+  EXPECT_EQ(error.code(), ErrorCode::invalid);
+  EXPECT_EQ(error.headline(), "Invalid pathspec");
+  EXPECT_THAT(error.what(), HasSubstr("Flow/run/step/task: 4 parts"));
+  EXPECT_EQ(error_of([&] { client::Run("Films//", options()); }).code(), ErrorCode::invalid);
+  EXPECT_EQ(error_of([&] { Flow("", options()); }).code(), ErrorCode::invalid);
+}
+
+}  // namespace
+}  // namespace metaflow::client
