@@ -13,25 +13,29 @@ namespace metaflow::runtime {
 /// One task attempt to be started: what the public `step` command takes, so that a fork and a fresh process do the
 /// same.
 struct TaskRequest {
-  std::string step;
+  std::string step = {};
   std::string run, task;
   int attempt = 0;
   int max_user_code_retries = 0;
-  std::string input_paths;  ///< the codec of `--input-paths` (cli.md 12)
-  std::optional<std::int64_t> split_index;
+  std::string input_paths = {};  ///< the codec of `--input-paths` (cli.md 12)
+  std::optional<std::int64_t> split_index = {};
+  /// Display text of the foreach item at split_index, so that ten thousand children need not each read the parent's
+  /// list; nothing: read it there.
+  std::optional<std::string> split_value = {};
   std::int64_t created_ms = 0;  ///< creation time to record; strictly increasing within a run
-  std::optional<std::string> origin_run_id;
-  std::string name_space;
-  std::vector<std::string> tags;
+  std::optional<std::string> origin_run_id = {};
+  std::string name_space = {};
+  std::vector<std::string> tags = {};
 };
 
 /// What a task tells the scheduler when it has finished its own writes; nothing arrives from one that died.
 struct TaskOutcome {
   bool succeeded = false;
   /// Successors actually chosen, in order: the static ones, or the one a switch chose.
-  std::vector<std::string> next;
-  std::int64_t num_splits = 0;  ///< foreach steps
-  std::optional<Failure> failure;
+  std::vector<std::string> next = {};
+  std::vector<std::string> foreach_values =
+      {};  ///< foreach steps: display text of each item, as many as there are splits
+  std::optional<Failure> failure = {};
 };
 
 /// How the process of a task attempt ended.
@@ -67,7 +71,8 @@ using LauncherEvent = std::variant<Started, Output, Finished>;
 class Launcher {
  public:
   virtual ~Launcher() = default;
-  /// Starts an attempt; what becomes of it arrives as events. Throws Error when nothing can be started any more.
+  /// Starts an attempt; what becomes of it arrives as events. Throws Error: exhausted when nothing more can run beside
+  /// what runs already, anything else when nothing can be started any more.
   virtual void launch(AttemptHandle attempt, const TaskRequest& request) = 0;
   /// Sends a signal to the attempt's process; no effect on one that has ended.
   virtual void signal(AttemptHandle attempt, int signal_number) = 0;

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string_view>
+#include <utility>
+
+#include "base/files.hpp"
+
+/// Descriptors between processes; all close-on-exec.
+namespace metaflow {
+
+struct Pipe {
+  FileDescriptor reading, writing;
+};
+/// Throws Error(exhausted) when no descriptor is left.
+Pipe make_pipe();
+
+/// Both ends of a connected Unix stream socket.
+std::pair<FileDescriptor, FileDescriptor> make_socket_pair();
+
+/// Lets this process open as many files as its hard limit allows.
+void raise_open_file_limit() noexcept;
+
+/// Writes all of `bytes`, however often it takes; false when the other end is gone or the device refuses.
+bool try_write_all(int descriptor, std::string_view bytes) noexcept;
+
+}  // namespace metaflow

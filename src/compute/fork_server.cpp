@@ -1,0 +1,166 @@
+#include "compute/fork_server.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <unordered_map>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "compute/frame_channel.hpp"
+#include "runtime/task_codec.hpp"
+
+namespace metaflow::compute {
+namespace {
+
+using Json = nlohmann::json;
+
+void reset_signals() {
+  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+class ForkServer {
+ public:
+  ForkServer(FileDescriptor socket, const TaskProcess& become_task)
+      : channel_(std::move(socket)), become_task_(become_task) {
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    // Ctrl-C reaches the whole foreground group; the scheduler decides what it means.
+    for (const int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(number, SIG_IGN);
+    ::signal(SIGCHLD, SIG_DFL);
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    ::sigprocmask(SIG_SETMASK, &child, nullptr);
+    child_ended_ = FileDescriptor(::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC); null >= 0) {
+      ::dup2(null, STDIN_FILENO);
+      if (null != STDIN_FILENO) ::close(null);
+    }
+    children_path_ = "/proc/self/task/" + std::to_string(::gettid()) + "/children";
+  }
+
+  void run() {
+    while (!channel_.closed()) {
+      pollfd ready[] = {
+          {channel_.descriptor(), static_cast<short>(channel_.has_unsent() ? POLLIN | POLLOUT : POLLIN), 0},
+          {child_ended_.get(), POLLIN, 0}};
+      if (::poll(ready, 2, -1) < 0) continue;
+      if (ready[1].revents != 0) reap();
+      if ((ready[0].revents & POLLOUT) != 0) channel_.flush();
+      if ((ready[0].revents & ~POLLOUT) != 0)
+        for (const auto& frame : channel_.receive()) handle(Json::parse(frame));
+    }
+    kill_everything();
+  }
+
+ private:
+  void handle(const Json& frame) {
+    if (frame.contains("launch")) {
+      launch(frame.at("launch"), frame.at("task"));
+    } else if (frame.contains("signal")) {
+      const runtime::AttemptHandle attempt = frame.at("signal");
+      for (const auto& [pid, handle] : tasks_)
+        if (handle == attempt) ::kill(pid, frame.at("number"));
+    }
+  }
+
+  void launch(runtime::AttemptHandle attempt, const Json& task) {
+    const auto streams = channel_.take_descriptors(3);
+    const auto server = ::getpid();
+    const auto pid = ::fork();
+    if (pid == 0) become(streams, task, server);
+    if (pid < 0) {
+      send({{"refused", attempt}, {"reason", std::strerror(errno)}});
+    } else {
+      tasks_.emplace(pid, attempt);
+      send({{"started", attempt}, {"pid", pid}});
+    }
+  }
+
+  [[noreturn]] void become(const std::vector<FileDescriptor>& streams, const Json& task, pid_t server) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // Between fork and prctl the server may have gone without that signal.
+    if (::getppid() != server || streams.size() != 3) ::_exit(1);
+    // Orphans among the task's descendants come to the task while it lives: any stranger seen by the server is a leftover.
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    reset_signals();
+    ::close(channel_.descriptor());
+    ::close(child_ended_.get());
+    ::dup2(streams[0].get(), STDOUT_FILENO);
+    ::dup2(streams[1].get(), STDERR_FILENO);
+    become_task_(runtime::task_request(task), streams[2].get());
+    ::_exit(1);
+  }
+
+  void reap() {
+    signalfd_siginfo ignored;
+    while (::read(child_ended_.get(), &ignored, sizeof ignored) > 0) {
+    }
+    int status = 0;
+    for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+      const auto task = tasks_.find(pid);
+      if (task == tasks_.end()) continue;
+      send({{"ended", task->second},
+            {"code", WIFEXITED(status) ? WEXITSTATUS(status) : 0},
+            {"signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0}});
+      tasks_.erase(task);
+    }
+    kill_strangers();
+  }
+
+  /// Children that are no tasks: what ended tasks left behind. The children of those come up when they have died.
+  void kill_strangers() {
+    const FileDescriptor file(::open(children_path_.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file) return;
+    std::string text;
+    char chunk[4096];
+    for (ssize_t got; (got = ::read(file.get(), chunk, sizeof chunk)) > 0;)
+      text.append(chunk, static_cast<std::size_t>(got));
+    const char* at = text.c_str();
+    for (char* end; *at != '\0'; at = end) {
+      const auto pid = static_cast<pid_t>(std::strtol(at, &end, 10));
+      if (end == at) break;
+      if (!tasks_.contains(pid)) ::kill(pid, SIGKILL);
+      if (*end == ' ') ++end;
+    }
+  }
+
+  void kill_everything() {
+    for (const auto& [pid, attempt] : tasks_) ::kill(pid, SIGKILL);
+    while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) kill_strangers();
+  }
+
+  void send(const Json& frame) { channel_.send(frame.dump()); }
+
+  FrameChannel channel_;
+  const TaskProcess& become_task_;
+  FileDescriptor child_ended_;
+  std::string children_path_;
+  std::unordered_map<pid_t, runtime::AttemptHandle> tasks_;
+};
+
+}  // namespace
+
+void serve_forks(FileDescriptor socket, const TaskProcess& become_task) {
+  int code = 0;
+  try {
+    ForkServer(std::move(socket), become_task).run();
+  } catch (const std::exception& problem) {
+    std::fprintf(stderr, "metaflow: the fork server stopped: %s\n", problem.what());
+    code = 1;
+  }
+  ::_exit(code);
+}
+
+}  // namespace metaflow::compute

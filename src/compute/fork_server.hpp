@@ -1,0 +1,18 @@
+#pragma once
+
+#include <functional>
+
+#include "base/pipes.hpp"
+#include "runtime/launcher.hpp"
+
+namespace metaflow::compute {
+
+/// What a freshly forked task process does; never returns. Standard streams and signals are set up already;
+/// `control_descriptor` takes the outcome.
+using TaskProcess = std::function<void(const runtime::TaskRequest&, int control_descriptor)>;
+
+/// The life of the fork server: forks a task per request until `socket` is closed by the other side, then kills what
+/// still runs and ends this process. Descendants that a task leaves behind are killed when it ends.
+[[noreturn]] void serve_forks(FileDescriptor socket, const TaskProcess& become_task);
+
+}  // namespace metaflow::compute

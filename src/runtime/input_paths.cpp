@@ -1,0 +1,126 @@
+#include "runtime/input_paths.hpp"
+
+#include <metaflow/error.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+#include <isa-l/igzip_lib.h>
+#include <openssl/evp.h>
+
+namespace metaflow::runtime {
+namespace {
+
+constexpr std::size_t longest_plain = 500;
+constexpr std::size_t longest_unpacked = std::size_t{1} << 30;
+
+[[noreturn]] void refuse(std::string_view text) {
+  throw Error(ErrorCode::usage, "Input paths '" + std::string(text.substr(0, 60)) +
+                                    "' are not a list of run/step/task as one task hands it to the next.");
+}
+
+std::string deflate(std::string_view plain) {
+  isal_zstream stream;
+  isal_deflate_init(&stream);
+  stream.gzip_flag = IGZIP_ZLIB;
+  stream.end_of_stream = 1;
+  stream.flush = NO_FLUSH;
+  std::string packed(plain.size() + plain.size() / 8 + 512, '\0');
+  stream.next_in = reinterpret_cast<std::uint8_t*>(const_cast<char*>(plain.data()));
+  stream.avail_in = static_cast<std::uint32_t>(plain.size());
+  stream.next_out = reinterpret_cast<std::uint8_t*>(packed.data());
+  stream.avail_out = static_cast<std::uint32_t>(packed.size());
+  if (isal_deflate_stateless(&stream) != COMP_OK) throw Error(ErrorCode::internal, "cannot pack input paths");
+  packed.resize(stream.total_out);
+  return packed;
+}
+
+/// Nothing when `packed` is damaged.
+std::optional<std::string> inflate(std::string_view packed) {
+  inflate_state state;
+  isal_inflate_init(&state);
+  state.crc_flag = ISAL_ZLIB;
+  state.next_in = reinterpret_cast<std::uint8_t*>(const_cast<char*>(packed.data()));
+  state.avail_in = static_cast<std::uint32_t>(packed.size());
+  std::string plain;
+  while (state.block_state != ISAL_BLOCK_FINISH) {
+    const auto before = plain.size();
+    if (before > longest_unpacked) return std::nullopt;
+    plain.resize(before + std::max<std::size_t>(65'536, before));
+    state.next_out = reinterpret_cast<std::uint8_t*>(plain.data() + before);
+    state.avail_out = static_cast<std::uint32_t>(plain.size() - before);
+    if (isal_inflate(&state) != ISAL_DECOMP_OK) return std::nullopt;
+    const auto made = plain.size() - before - state.avail_out;
+    plain.resize(before + made);
+    if (made == 0 && state.block_state != ISAL_BLOCK_FINISH) return std::nullopt;
+  }
+  return plain;
+}
+
+std::string to_base64(std::string_view bytes) {
+  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
+  const int length =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  text.resize(static_cast<std::size_t>(length));
+  return text;
+}
+
+std::optional<std::string> from_base64(std::string_view text) {
+  std::string bytes(text.size() / 4 * 3 + 3, '\0');
+  const int length =
+      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  if (length < 0) return std::nullopt;
+  const auto padding = std::min<std::size_t>(2, text.size() - std::min(text.size(), text.find_last_not_of('=') + 1));
+  bytes.resize(static_cast<std::size_t>(length) - padding);
+  return bytes;
+}
+
+std::string common_prefix(std::span<const std::string> paths) {
+  std::string prefix = paths.front();
+  for (const auto& path : paths) {
+    const auto end = std::mismatch(prefix.begin(), prefix.end(), path.begin(), path.end()).first;
+    prefix.erase(end, prefix.end());
+  }
+  return prefix;
+}
+
+std::vector<std::string> split_plain(std::string_view plain) {
+  std::string_view prefix;
+  if (const auto colon = plain.find(':'); colon != plain.npos) {
+    prefix = plain.substr(0, colon);
+    plain.remove_prefix(colon + 1);
+  }
+  std::vector<std::string> paths;
+  while (true) {
+    const auto comma = plain.find(',');
+    paths.push_back(std::string(prefix).append(plain.substr(0, comma)));
+    if (comma == plain.npos) return paths;
+    plain.remove_prefix(comma + 1);
+  }
+}
+
+}  // namespace
+
+std::string encode_input_paths(std::span<const std::string> paths) {
+  if (paths.empty()) return {};
+  std::string plain;
+  const auto prefix = paths.size() > 1 ? common_prefix(paths) : std::string();
+  if (!prefix.empty()) plain = prefix + ':';
+  for (std::size_t i = 0; i < paths.size(); ++i) plain.append(i == 0 ? "" : ",").append(paths[i], prefix.size());
+  if (plain.size() <= longest_plain) return plain;
+  return '!' + to_base64(deflate(deflate(plain)));
+}
+
+std::vector<std::string> decode_input_paths(std::string_view text) {
+  if (text.empty()) return {};
+  if (text.front() != '!') return split_plain(text);
+  auto bytes = from_base64(text.substr(1));
+  for (int i = 0; i < 2 && bytes; ++i) bytes = inflate(*bytes);
+  if (!bytes) refuse(text);
+  return split_plain(*bytes);
+}
+
+}  // namespace metaflow::runtime

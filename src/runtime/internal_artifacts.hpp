@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <metaflow/task.hpp>
+#include <metaflow/value.hpp>
+
+/// The artifacts that every task has beside the user's (docs/formats/datastore.md), as the bytes that Python reads.
+namespace metaflow::runtime {
+
+Encoded encode_none();
+Encoded encode_boolean(bool value);
+Encoded encode_integer(std::int64_t value);
+Encoded encode_text(std::string_view text);
+Encoded encode_texts(std::span<const std::string> texts);
+Encoded encode_integers(std::span<const std::int64_t> numbers);
+/// `(targets, foreach variable or None)`.
+Encoded encode_transition(std::span<const std::string> targets, std::string_view foreach_variable);
+/// A list of Python's named tuple ForeachFrame.
+Encoded encode_foreach_stack(std::span<const ForeachFrame> frames);
+/// MetaflowExceptionWrapper: what the client's `Task.exception` shows.
+Encoded encode_exception(const Failure& failure);
+
+/// Private artifacts that the official client asks for by name; others need no record in metadata.
+bool is_recorded(std::string_view artifact);
+
+}  // namespace metaflow::runtime

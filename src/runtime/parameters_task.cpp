@@ -1,0 +1,64 @@
+#include "runtime/parameters_task.hpp"
+
+#include <metaflow/pickle.hpp>
+
+#include "datastore/blob_store.hpp"
+#include "datastore/task_store.hpp"
+#include "model/graph_info.hpp"
+#include "runtime/internal_artifacts.hpp"
+
+namespace metaflow::runtime {
+namespace {
+
+datastore::ArtifactTable store_all(const model::Graph& graph, const ParameterValues& parameters,
+                                   datastore::BlobStore& blobs) {
+  datastore::ArtifactTable table;
+  const auto store = [&](const std::string& name, const Encoded& value) {
+    table[name] = {.key = blobs.put(value.pickle), .type = value.type, .size = value.pickle.size()};
+  };
+  const auto info = model::graph_info(graph);
+  store("name", encode_text(graph.flow().name));
+  store("_graph_info", pickle::encode(info));
+  store("_success", encode_boolean(true));
+  store("_task_ok", encode_boolean(true));
+  store("_transition", encode_none());
+  store("_foreach_stack", encode_foreach_stack({}));
+  for (std::size_t i = 0; i < parameters.size(); ++i) store(graph.flow().parameters[i].attribute, parameters[i]);
+  return table;
+}
+
+}  // namespace
+
+void write_parameters_task(const model::Flow& flow, const ParameterValues& parameters, const metadata::RunRecord& run,
+                           Stores stores, Clock& clock) {
+  const model::Graph graph(flow);
+  datastore::BlobStore blobs(stores.objects, flow.name);
+  datastore::TaskStore tasks(stores.objects, flow.name);
+  const datastore::TaskPath path{run.run, "_parameters", "0"};
+  tasks.start_attempt(path, 0, static_cast<double>(clock.now_microseconds()) / 1e6);
+  stores.metadata.add_task(run, path.step, path.task, run.created_ms);
+  const auto table = store_all(graph, parameters, blobs);
+  tasks.finish(path, 0, table);
+
+  datastore::ArtifactTable recorded;
+  for (const auto& entry : table)
+    if (is_recorded(entry.first)) recorded.insert(entry);
+  stores.metadata.add_artifacts(run, path.step, path.task, 0, recorded, std::string(stores.objects.type()),
+                                stores.objects.root());
+  const auto endpoint = [](const char* field, const std::string& step) {
+    metadata::Datum datum;
+    datum.field = field;
+    datum.value = step;
+    datum.type = "graph_structure";
+    return datum;
+  };
+  metadata::Datum done;
+  done.field = "attempt-done";
+  done.value = "0";
+  done.attempt = 0;
+  stores.metadata.add_data(
+      run, path.step, path.task,
+      {endpoint("start_step", graph.start_name()), endpoint("end_step", graph.end_name()), std::move(done)});
+}
+
+}  // namespace metaflow::runtime

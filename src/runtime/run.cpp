@@ -1,0 +1,156 @@
+#include "runtime/run.hpp"
+
+#include <metaflow/error.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <limits>
+
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/files.hpp"
+#include "base/json.hpp"
+#include "base/pipes.hpp"
+#include "base/system_error.hpp"
+#include "runtime/parameters_task.hpp"
+#include "runtime/scheduler.hpp"
+
+namespace metaflow::runtime {
+namespace {
+
+/// Turns the signals that end a program into a readable descriptor, for as long as it lives.
+class SignalWatch {
+ public:
+  SignalWatch() {
+    sigset_t ending;
+    sigemptyset(&ending);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&ending, number);
+    ::pthread_sigmask(SIG_BLOCK, &ending, &before_);
+    pipe_handler_ = ::signal(SIGPIPE, SIG_IGN);
+    descriptor_ = FileDescriptor(::signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!descriptor_) throw system_error("cannot wait for signals", errno);
+  }
+  ~SignalWatch() {
+    ::signal(SIGPIPE, pipe_handler_);
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  SignalWatch(const SignalWatch&) = delete;
+  SignalWatch& operator=(const SignalWatch&) = delete;
+
+  int descriptor() const noexcept { return descriptor_.get(); }
+  /// The next signal that has come, 0 for none.
+  int take() const noexcept {
+    signalfd_siginfo info;
+    return ::read(descriptor_.get(), &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
+  }
+
+ private:
+  sigset_t before_{};
+  void (*pipe_handler_)(int) = SIG_DFL;
+  FileDescriptor descriptor_;
+};
+
+/// The one place where a run waits.
+class Loop {
+ public:
+  Loop(Launcher& launcher, Clock& clock) : launcher_(launcher), clock_(clock), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+    for (const int descriptor : {launcher.descriptor(), signals_.descriptor()}) {
+      epoll_event event{EPOLLIN, {.fd = descriptor}};
+      if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event) != 0)
+        throw system_error("cannot wait for tasks", errno);
+    }
+  }
+
+  /// Drives the run to its end. Returns the signal that interrupted it, 0 for none.
+  int drive(Scheduler& scheduler, RunLog& run_log) {
+    int interrupted_by = 0;
+    while (true) {
+      scheduler.launch_ready();
+      if (scheduler.finished()) return interrupted_by;
+      scheduler.end_turn();
+      if (!is_ready(0)) {
+        run_log.flush();
+        is_ready(milliseconds_until(scheduler.next_deadline()));
+      }
+      for (const auto& event : launcher_.take_events()) scheduler.take(event);
+      while (const int number = signals_.take()) {
+        interrupted_by = number;
+        scheduler.interrupt(number);
+      }
+      scheduler.on_time();
+    }
+  }
+
+ private:
+  bool is_ready(int timeout_ms) {
+    epoll_event ready[2];
+    return ::epoll_wait(epoll_.get(), ready, 2, timeout_ms) > 0;
+  }
+  int milliseconds_until(std::int64_t deadline_us) {
+    constexpr std::int64_t longest = 3'600'000;
+    const auto left = deadline_us == std::numeric_limits<std::int64_t>::max()
+                          ? longest
+                          : (deadline_us - clock_.now_microseconds() + 999) / 1000;
+    return static_cast<int>(std::clamp<std::int64_t>(left, 0, longest));
+  }
+
+  Launcher& launcher_;
+  Clock& clock_;
+  SignalWatch signals_;
+  FileDescriptor epoll_;
+};
+
+void write_run_files(const RunOptions& options, const metadata::RunRecord& run) {
+  if (!options.run_id_file.empty()) write_file_in_place(options.run_id_file, run.run);
+  if (!options.runner_attribute_file.empty())
+    write_file_in_place(options.runner_attribute_file,
+                        JsonObject().text("run_id", run.run).text("flow_name", run.flow).text("metadata", "local").take());
+}
+
+void print_end(const RunEnd& end) {
+  if (end.kind == RunEnd::Kind::interrupted)
+    std::fputs("Aborted!\n", stderr);
+  else if (end.kind == RunEnd::Kind::failed)
+    std::fprintf(stderr, "    %s:\n    %s\n\n", end.is_internal ? "Internal error" : "Step failure", end.message.c_str());
+}
+
+/// As if nobody had caught it: whoever started us sees which signal it was.
+void die_by(int signal_number) {
+  ::signal(signal_number, SIG_DFL);
+  ::raise(signal_number);
+}
+
+}  // namespace
+
+int run_flow(const FlowProgram& program, const RunOptions& options, const ParameterValues& parameters, Stores stores,
+             Launcher& launcher, Clock& clock) {
+  raise_open_file_limit();
+  int interrupted_by = 0;
+  RunEnd end;
+  {
+    Loop loop(launcher, clock);
+    const auto run = stores.metadata.create_run(program.flow.name, options.tags);
+    write_run_files(options, run);
+    write_parameters_task(program.flow, parameters, run, stores, clock);
+    stores.metadata.set_latest_run(run.flow, run.run);
+
+    std::fflush(stdout);
+    RunLog run_log(STDOUT_FILENO);
+    run_log.run_line(clock.now_microseconds(), fmt::format("Workflow starting (run-id {}):", run.run), Tone::system);
+    datastore::TaskStore logs(stores.objects, program.flow.name);
+    Scheduler scheduler(program, run, options, logs, launcher, clock, run_log);
+    interrupted_by = loop.drive(scheduler, run_log);
+    end = scheduler.end();
+  }
+  print_end(end);
+  if (interrupted_by == SIGTERM || interrupted_by == SIGHUP) die_by(interrupted_by);
+  return end.kind == RunEnd::Kind::done ? 0 : 1;
+}
+
+}  // namespace metaflow::runtime

@@ -1,0 +1,347 @@
+#include "runtime/scheduler.hpp"
+
+#include <metaflow/error.hpp>
+
+#include <csignal>
+#include <cstring>
+#include <limits>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "runtime/input_paths.hpp"
+
+namespace metaflow::runtime {
+namespace {
+
+constexpr std::int64_t second_us = 1'000'000;
+constexpr std::int64_t grace_period_us = 5 * second_us;
+constexpr std::int64_t progress_interval_us = 300 * second_us;
+constexpr std::int64_t status_interval_us = second_us / 10;
+constexpr std::size_t wide = 20;  // tasks from which a status line is worth its place
+constexpr int exit_code_never_retry = 202;
+constexpr std::string_view killed_notice = "[KILLED BY ORCHESTRATOR]";
+
+std::size_t index_of(OutputStream stream) { return stream == OutputStream::out ? 0 : 1; }
+
+/// `times` of the step's @retry: JSON text, a number or a string of one.
+int retries_of(const model::Step& step) {
+  constexpr int default_times = 3;
+  for (const auto& decorator : step.decorators) {
+    if (decorator.name != "retry") continue;
+    for (const auto& [name, json] : decorator.attributes)
+      if (name == "times") return std::atoi(json.c_str() + (json.starts_with('"') ? 1 : 0));
+    return default_times;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Scheduler::Scheduler(const FlowProgram& program, const metadata::RunRecord& run, const RunOptions& options,
+                     datastore::TaskStore& logs, Launcher& launcher, Clock& clock, RunLog& run_log)
+    : program_(program),
+      run_(run),
+      options_(options),
+      logs_(logs),
+      launcher_(launcher),
+      clock_(clock),
+      run_log_(run_log),
+      graph_(program.flow),
+      plan_(graph_),
+      counts_(program.flow.steps.size()),
+      last_created_ms_(run.created_ms),
+      started_us_(clock.now_microseconds()),
+      next_progress_us_(started_us_ + progress_interval_us) {
+  for (const auto& step : program.flow.steps)
+    retries_.push_back(std::min(retries_of(step), datastore::max_attempts - 1));
+}
+
+std::string Scheduler::pathspec(std::size_t step, std::uint64_t task) const {
+  const auto* name = step == Plan::parameters_step ? "_parameters" : program_.flow.steps[step].name.c_str();
+  return fmt::format("{}/{}/{}", run_.run, name, task);
+}
+
+void Scheduler::launch_ready() {
+  while (!stopping_ && !slots_exhausted_ && plan_.ready_count() > 0 &&
+         running_.size() < static_cast<std::size_t>(options_.max_workers))
+    launch(plan_.take());
+}
+
+void Scheduler::launch(PlannedTask planned) {
+  auto request = make_request(planned);
+  start_attempt(std::move(planned), std::move(request));
+}
+
+TaskRequest Scheduler::make_request(const PlannedTask& planned) {
+  std::vector<std::string> inputs;
+  for (const auto& input : planned.inputs) inputs.push_back(pathspec(input.step, input.task));
+  last_created_ms_ = std::max(now() / 1000, last_created_ms_ + 1);
+  TaskRequest request{.step = program_.flow.steps[planned.step].name,
+                      .run = run_.run,
+                      .task = std::to_string(++last_task_),
+                      .max_user_code_retries = retries_[planned.step],
+                      .input_paths = encode_input_paths(inputs),
+                      .created_ms = last_created_ms_,
+                      .name_space = options_.name_space,
+                      .tags = {options_.tags.begin(), options_.tags.end()}};
+  if (planned.enters_foreach) {
+    request.split_index = static_cast<std::int64_t>(planned.branch);
+    request.split_value = planned.branching->values[planned.branch];
+  }
+  return request;
+}
+
+void Scheduler::start_attempt(PlannedTask planned, TaskRequest request) {
+  const auto handle = ++last_attempt_;
+  const auto [entry, added] = running_.emplace(
+      handle, Running{handle, std::move(planned), std::move(request), {}, {},
+                      {StoredLog(options_.max_log_bytes), StoredLog(options_.max_log_bytes)}});
+  auto& task = entry->second;
+  try {
+    launcher_.launch(handle, task.request);
+    ++counts_[task.planned.step].running;
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::exhausted && running_.size() > 1 && task.request.attempt == 0) {
+      // No room beside what runs: the task waits until another has ended. Its id was not seen by anybody yet.
+      plan_.put_back(std::move(task.planned));
+      --last_task_;
+      slots_exhausted_ = true;
+      running_.erase(entry);
+      return;
+    }
+    running_.erase(entry);
+    throw;
+  }
+}
+
+void Scheduler::take(const LauncherEvent& event) {
+  const auto handle = std::visit([](const auto& any) { return any.attempt; }, event);
+  const auto entry = running_.find(handle);
+  if (entry == running_.end()) return;
+  if (const auto* started = std::get_if<Started>(&event)) on_started(entry->second, *started);
+  if (const auto* output = std::get_if<Output>(&event)) on_output(entry->second, *output);
+  if (const auto* finished = std::get_if<Finished>(&event)) on_finished(entry, *finished);
+}
+
+void Scheduler::on_started(Running& task, const Started& event) {
+  task.head = fmt::format("{}/{}/{} ({})", task.request.run, task.request.step, task.request.task, event.label);
+  const auto* text = task.request.attempt == 0 ? "Task is starting." : "Task is starting (retry).";
+  run_log_.task_line(now(), task.head, text, Tone::system);
+}
+
+void Scheduler::on_output(Running& task, const Output& event) {
+  task.lines[index_of(event.stream)].add(event.bytes,
+                                         [&](std::string_view line) { show_line(task, event.stream, line); });
+}
+
+void Scheduler::show_line(Running& task, OutputStream stream, std::string_view line) {
+  const auto stamp = stamper_.next(now());
+  const auto unmarked = line.starts_with("[!") ? line.substr(2) : line;
+  if (const auto structured = parse_structured_line(unmarked))
+    run_log_.task_line(structured->microseconds, task.head, structured->message);
+  else
+    run_log_.task_line(stamp.microseconds, task.head, line);
+  task.stored[index_of(stream)].add_task_line(line, stamp);
+  if (!std::exchange(task.has_news, true)) with_news_.push_back(task.handle);
+}
+
+/// A line of the scheduler's own about a task: shown, and stored with the task's.
+void Scheduler::own_line(Running& task, OutputStream stream, std::string_view text, Tone tone) {
+  const auto stamp = stamper_.next(now());
+  run_log_.task_line(stamp.microseconds, task.head, text, tone);
+  task.stored[index_of(stream)].add_own_line(text, stamp);
+}
+
+void Scheduler::on_finished(Entry entry, const Finished& event) {
+  auto& task = entry->second;
+  for (const auto stream : {OutputStream::out, OutputStream::err})
+    task.lines[index_of(stream)].finish([&](std::string_view line) { show_line(task, stream, line); });
+  --counts_[task.planned.step].running;
+  slots_exhausted_ = false;
+  // The outcome is sent after all is stored: what the process did afterwards does not undo it.
+  const bool succeeded = event.outcome && event.outcome->succeeded;
+  auto ended = std::move(task);
+  running_.erase(entry);
+  if (succeeded)
+    succeed(ended, *event.outcome);
+  else
+    fail(ended, event);
+}
+
+void Scheduler::succeed(Running& task, const TaskOutcome& outcome) {
+  ++counts_[task.planned.step].done;
+  const auto splits = outcome.foreach_values.size();
+  if (splits > 0)
+    run_log_.task_line(now(), task.head, fmt::format("Foreach yields {} child steps.", splits), Tone::system);
+  run_log_.task_line(now(), task.head, "Task finished successfully.", Tone::system);
+  store_logs(task);
+  if (stopping_) return;
+  try {
+    if (splits > static_cast<std::size_t>(options_.max_num_splits))
+      return stop({RunEnd::Kind::failed,
+                   fmt::format("Step {} (task-id {}) failed: The foreach in step {} yields {} child steps, but {} are "
+                               "allowed. Raise the limit with --max-num-splits.",
+                               task.request.step, task.request.task, task.request.step, splits,
+                               options_.max_num_splits)});
+    plan_.finish(task.planned, std::stoull(task.request.task), outcome);
+  } catch (const Error& error) {
+    stop({RunEnd::Kind::failed, error.what(), true});
+  }
+}
+
+void Scheduler::fail(Running& task, const Finished& event) {
+  const auto& status = event.status;
+  const bool crashed = status.signal == SIGSEGV;
+  if (!event.outcome && !crashed && !task.killed) explain_death(task, status);
+  own_line(task, OutputStream::err, crashed ? "Task failed with a segmentation fault." : "Task failed.", Tone::bad);
+  store_logs(task);
+  const bool retry_allowed = !stopping_ && status.code != exit_code_never_retry;
+  if (retry_allowed && task.request.attempt < retries_[task.planned.step]) {
+    ++task.request.attempt;
+    return start_attempt(std::move(task.planned), std::move(task.request));
+  }
+  if (!retry_allowed) run_log_.run_line(now(), "This failed task will not be retried.", Tone::bad);
+  if (!stopping_)
+    stop({RunEnd::Kind::failed, fmt::format("Step {} (task-id {}) failed.", task.request.step, task.request.task)});
+}
+
+/// Says what the task itself could not say.
+void Scheduler::explain_death(Running& task, const ExitStatus& status) {
+  if (status.signal != 0)
+    own_line(task, OutputStream::err,
+             fmt::format("The process of this task was ended by signal {} ({}).", status.signal,
+                         ::strsignal(status.signal)),
+             Tone::bad);
+  else
+    own_line(task, OutputStream::err,
+             fmt::format("The process of this task exited with code {} before the step was complete.", status.code),
+             Tone::bad);
+}
+
+void Scheduler::store_logs(Running& task) {
+  const datastore::TaskPath path{task.request.run, task.request.step, task.request.task};
+  for (const auto stream : {OutputStream::out, OutputStream::err}) {
+    const auto lines = task.stored[index_of(stream)].take();
+    if (lines.empty()) continue;
+    logs_.append_log(path, task.request.attempt, datastore::LogSource::runtime,
+                     stream == OutputStream::out ? datastore::LogStream::out : datastore::LogStream::err, lines);
+  }
+}
+
+void Scheduler::end_turn() {
+  for (const auto handle : with_news_) {
+    const auto entry = running_.find(handle);
+    if (entry == running_.end()) continue;
+    entry->second.has_news = false;
+    store_logs(entry->second);
+  }
+  with_news_.clear();
+  if (run_log_.on_terminal()) run_log_.set_status(status_line());
+}
+
+void Scheduler::interrupt(int signal_number) {
+  if (stopping_) return kill_rest();
+  run_log_.run_line(now(),
+                    "Workflow interrupted. Please wait while the tasks end; pressing Ctrl-C again kills them at once.",
+                    Tone::bad);
+  stopping_ = true;
+  end_ = {RunEnd::Kind::interrupted, {}};
+  announce_termination();
+  // A terminal sends SIGINT to the tasks itself; nobody sends them the others.
+  if (signal_number != SIGINT)
+    for (const auto& [handle, task] : running_) launcher_.signal(handle, SIGTERM);
+}
+
+void Scheduler::stop(RunEnd end) {
+  stopping_ = true;
+  end_ = std::move(end);
+  run_log_.run_line(now(), "Workflow failed.", Tone::bad);
+  announce_termination();
+}
+
+void Scheduler::announce_termination() {
+  run_log_.run_line(now(), fmt::format("Terminating {} active tasks...", running_.size()), Tone::bad);
+  for (auto& [handle, task] : running_)
+    for (const auto stream : {OutputStream::out, OutputStream::err}) own_line(task, stream, killed_notice, Tone::bad);
+  for (auto& [handle, task] : running_) store_logs(task);
+  grace_ends_us_ = now() + grace_period_us;
+}
+
+void Scheduler::kill_rest() {
+  if (!grace_over_ && !running_.empty())
+    run_log_.run_line(now(),
+                      fmt::format("Killing {} remaining tasks after having waited for {} seconds -- some tasks may not "
+                                  "exit cleanly",
+                                  running_.size(), (now() - (grace_ends_us_ - grace_period_us)) / second_us),
+                      Tone::bad);
+  flush_notice();
+  for (auto& [handle, task] : running_) {
+    task.killed = true;
+    launcher_.signal(handle, SIGKILL);
+  }
+}
+
+void Scheduler::flush_notice() {
+  if (!std::exchange(grace_over_, true)) run_log_.run_line(now(), "Flushing logs...", Tone::bad);
+}
+
+void Scheduler::on_time() {
+  if (stopping_ && !grace_over_ && now() >= grace_ends_us_) kill_rest();
+  if (now() < next_progress_us_) return;
+  next_progress_us_ += progress_interval_us;
+  if (!stopping_) show_progress();
+}
+
+std::int64_t Scheduler::next_deadline() const noexcept {
+  if (stopping_) return grace_over_ ? std::numeric_limits<std::int64_t>::max() : grace_ends_us_;
+  return run_log_.on_terminal() ? std::min(next_progress_us_, now() + status_interval_us) : next_progress_us_;
+}
+
+RunEnd Scheduler::end() {
+  run_log_.set_status({});
+  if (stopping_)
+    flush_notice();
+  else
+    run_log_.run_line(now(), "Done!", Tone::system);
+  return end_;
+}
+
+void Scheduler::show_progress() {
+  std::vector<std::string> running, waiting;
+  for (std::size_t i = 0; i < counts_.size(); ++i) {
+    const auto& [active, done] = counts_[i];
+    const auto& name = program_.flow.steps[i].name;
+    if (active > 0) running.push_back(fmt::format("{} ({} running; {} done)", name, active, done));
+    if (active == 0 && done == 0) waiting.push_back(name);
+  }
+  const auto verb = running_.empty()       ? std::string("No tasks are running.")
+                    : running_.size() == 1 ? std::string("1 task is running: ")
+                                           : fmt::format("{} tasks are running: ", running_.size());
+  run_log_.run_line(now(), verb + (running.empty() ? "" : fmt::format("{}.", fmt::join(running, ", "))), Tone::system);
+  const auto ready = plan_.ready_count();
+  run_log_.run_line(now(),
+                    ready == 0   ? std::string("No tasks are waiting in the queue.")
+                    : ready == 1 ? std::string("1 task is waiting in the queue.")
+                                 : fmt::format("{} tasks are waiting in the queue.", ready),
+                    Tone::system);
+  if (waiting.empty()) return;
+  run_log_.run_line(now(),
+                    fmt::format("{} {} not started: {}.", waiting.size(),
+                                waiting.size() == 1 ? "step has" : "steps have", fmt::join(waiting, ", ")),
+                    Tone::system);
+}
+
+std::string Scheduler::status_line() const {
+  std::uint64_t done = 0;
+  for (const auto& count : counts_) done += count.done;
+  const auto queued = plan_.ready_count();
+  if (done + queued + running_.size() < wide || stopping_) return {};
+  const auto seconds = static_cast<double>(std::max<std::int64_t>(now() - started_us_, 1)) / second_us;
+  const auto rate = static_cast<double>(done) / seconds;
+  const auto left = rate > 0 ? static_cast<double>(queued + running_.size()) / rate : 0;
+  return fmt::format("{} running, {} done, {} queued; {:.0f} tasks/s, about {:.0f} s left", running_.size(), done,
+                     queued, rate, left);
+}
+
+}  // namespace metaflow::runtime

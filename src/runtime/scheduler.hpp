@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <metaflow/task.hpp>
+
+#include "base/clock.hpp"
+#include "datastore/task_store.hpp"
+#include "metadata/metadata.hpp"
+#include "runtime/launcher.hpp"
+#include "runtime/plan.hpp"
+#include "runtime/run.hpp"
+#include "runtime/run_log.hpp"
+#include "runtime/task_log.hpp"
+
+namespace metaflow::runtime {
+
+/// How a run ended.
+struct RunEnd {
+  enum class Kind { done, failed, interrupted } kind = Kind::done;
+  std::string message;     ///< failed: text for the error block
+  bool is_internal = false;  ///< failed: by a disagreement, not by a task
+};
+
+/// All state of one run, owned by one thread: what is ready, what runs, what each running task has printed. Time and
+/// processes come from outside: the owner hands in launcher events and signals, and asks how long it may wait.
+class Scheduler {
+ public:
+  /// All references outlive it.
+  Scheduler(const FlowProgram& program, const metadata::RunRecord& run, const RunOptions& options,
+            datastore::TaskStore& logs, Launcher& launcher, Clock& clock, RunLog& run_log);
+
+  /// Launches what is ready, as far as there are free slots.
+  void launch_ready();
+  void take(const LauncherEvent& event);
+  /// Ctrl-C and its like: no new launches; running tasks may end in the next seconds. The second time they are killed.
+  void interrupt(int signal_number);
+  /// Whatever is due by the clock: the end of the grace period, progress lines.
+  void on_time();
+  /// When on_time() has to be called at the latest, by the clock.
+  std::int64_t next_deadline() const noexcept;
+  /// Stores collected log lines, and refreshes the status line.
+  void end_turn();
+
+  bool finished() const noexcept { return running_.empty() && (stopping_ || plan_.ready_count() == 0); }
+  RunEnd end();
+
+ private:
+  struct Running {
+    AttemptHandle handle;
+    PlannedTask planned;
+    TaskRequest request;
+    std::string head;  // of its lines: `run/step/task (pid 600)`
+    LineSplitter lines[2];
+    StoredLog stored[2];
+    bool has_news = false;
+    bool killed = false;
+  };
+  using Entry = std::map<AttemptHandle, Running>::iterator;
+
+  void launch(PlannedTask planned);
+  TaskRequest make_request(const PlannedTask& planned);
+  void start_attempt(PlannedTask planned, TaskRequest request);
+  void on_started(Running& task, const Started& event);
+  void on_output(Running& task, const Output& event);
+  void on_finished(Entry entry, const Finished& event);
+  void succeed(Running& task, const TaskOutcome& outcome);
+  void fail(Running& task, const Finished& event);
+  void explain_death(Running& task, const ExitStatus& status);
+  void show_line(Running& task, OutputStream stream, std::string_view line);
+  void own_line(Running& task, OutputStream stream, std::string_view text, Tone tone);
+  void store_logs(Running& task);
+  void stop(RunEnd end);
+  void announce_termination();
+  void kill_rest();
+  void flush_notice();
+  void show_progress();
+  std::string status_line() const;
+  std::int64_t now() const { return clock_.now_microseconds(); }
+  std::string pathspec(std::size_t step, std::uint64_t task) const;
+
+  const FlowProgram& program_;
+  const metadata::RunRecord& run_;
+  const RunOptions& options_;
+  datastore::TaskStore& logs_;
+  Launcher& launcher_;
+  Clock& clock_;
+  RunLog& run_log_;
+  model::Graph graph_;
+  Plan plan_;
+  std::map<AttemptHandle, Running> running_;
+  std::vector<AttemptHandle> with_news_;
+  struct StepCount {
+    std::uint64_t running = 0, done = 0;
+  };
+  std::vector<StepCount> counts_;  // by step
+  std::vector<int> retries_;       // by step
+  LogStamper stamper_;
+  AttemptHandle last_attempt_ = 0;
+  std::uint64_t last_task_ = 0;  // 0 is the task of _parameters
+  std::int64_t last_created_ms_;
+  bool slots_exhausted_ = false;
+  bool stopping_ = false, grace_over_ = false;
+  RunEnd end_;
+  std::int64_t started_us_, grace_ends_us_ = 0, next_progress_us_;
+};
+
+}  // namespace metaflow::runtime

@@ -1,0 +1,40 @@
+#include "runtime/step_command.hpp"
+
+#include <cstdlib>
+
+namespace metaflow::runtime {
+namespace {
+
+constexpr const char* created_variable = "METAFLOW_TASK_CREATED_MS";
+
+}  // namespace
+
+std::vector<std::string> step_arguments(const TaskRequest& request) {
+  std::vector<std::string> words = {"step", request.step};
+  const auto add = [&](const char* option, std::string value) {
+    words.emplace_back(option);
+    words.push_back(std::move(value));
+  };
+  add("--run-id", request.run);
+  add("--task-id", request.task);
+  add("--input-paths", request.input_paths);
+  if (request.split_index) add("--split-index", std::to_string(*request.split_index));
+  add("--retry-count", std::to_string(request.attempt));
+  add("--max-user-code-retries", std::to_string(request.max_user_code_retries));
+  for (const auto& tag : request.tags) add("--tag", tag);
+  add("--namespace", request.name_space);
+  if (request.origin_run_id) add("--clone-run-id", *request.origin_run_id);
+  return words;
+}
+
+void export_to_environment(const TaskRequest& request) {
+  ::setenv(created_variable, std::to_string(request.created_ms).c_str(), 1);
+}
+
+void import_from_environment(TaskRequest& request, std::int64_t now_ms) {
+  const char* created = std::getenv(created_variable);
+  request.created_ms = created == nullptr ? now_ms : std::strtoll(created, nullptr, 10);
+  ::unsetenv(created_variable);
+}
+
+}  // namespace metaflow::runtime

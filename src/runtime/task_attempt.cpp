@@ -1,0 +1,328 @@
+#include "runtime/task_attempt.hpp"
+
+#include <metaflow/error.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/json.hpp"
+#include "base/system_error.hpp"
+#include "datastore/artifacts.hpp"
+#include "datastore/blob_store.hpp"
+#include "datastore/task_store.hpp"
+#include "runtime/internal_artifacts.hpp"
+#include "runtime/task_inputs.hpp"
+
+namespace metaflow::runtime {
+namespace {
+
+using datastore::ArtifactTable;
+using model::Transition;
+
+/// A folder that goes when the attempt does.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    auto name = (std::filesystem::temp_directory_path() / "metaflow-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw system_error("cannot make a temporary folder " + name, errno);
+    path_ = name;
+  }
+  ~TemporaryFolder() {
+    // Nearly always empty, and then one call is enough.
+    std::error_code ignored;
+    if (::rmdir(path_.c_str()) != 0) std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::filesystem::path& path() const noexcept { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// What a join may see before it has merged anything.
+ArtifactTable common_artifacts(const model::Flow& flow, const ArtifactTable& first_input) {
+  ArtifactTable table;
+  const auto copy = [&](const std::string& name) {
+    if (const auto found = first_input.find(name); found != first_input.end()) table.insert(*found);
+  };
+  for (const auto& parameter : flow.parameters) copy(parameter.attribute);
+  for (const auto& [name, type] : flow.constants) copy(name);
+  copy("_graph_info");
+  return table;
+}
+
+/// The engine's side of a running body: what it starts from, and the table of what it leaves.
+class AttemptContext final : public TaskContext {
+ public:
+  AttemptContext(const FlowProgram& program, const model::Step& step, datastore::BlobStore& blobs, const TaskInputs& inputs, Current current)
+      : blobs_(blobs), inputs_(inputs), current_(std::move(current)), process_(::getpid()) {
+    if (step.takes == model::Takes::branches) {
+      table_ = common_artifacts(program.flow, inputs.artifacts(0));
+      common_ = datastore::make_artifact_source(blobs, program.flow.name, inputs.path(0), table_);
+    } else {
+      table_ = inputs.artifacts(0);
+    }
+  }
+
+  const Current& current() const override { return current_; }
+  const ArtifactSource& inherited() const override { return common_ ? *common_ : inputs_.source(0); }
+  std::size_t input_count() const override { return inputs_.count(); }
+  const ArtifactSource& input(std::size_t i) const override { return inputs_.source(i); }
+
+  void store(std::span<const NamedArtifact> artifacts) override {
+    leave_if_forked();
+    std::vector<const Pieces*> pickles;
+    for (const auto& artifact : artifacts) pickles.push_back(&artifact.value.pickle);
+    const auto keys = blobs_.put_all(pickles);
+    for (std::size_t i = 0; i < keys.size(); ++i) set(artifacts[i].name, keys[i], artifacts[i].value);
+  }
+  void pass(std::string_view name, const ArtifactReference& reference) override {
+    leave_if_forked();
+    table_.insert_or_assign(std::string(name), reference);
+  }
+  void drop(std::string_view name) override {
+    leave_if_forked();
+    if (const auto found = table_.find(name); found != table_.end()) table_.erase(found);
+  }
+
+  void store_one(const char* name, const Encoded& value) { set(name, blobs_.put(value.pickle), value); }
+  const ArtifactTable& table() const noexcept { return table_; }
+
+  /// A body may fork, and its child may come back from the body as well: it is not the task, and leaves nothing.
+  void leave_if_forked() const {
+    if (::getpid() == process_) return;
+    std::fflush(nullptr);
+    ::_exit(0);
+  }
+
+ private:
+  void set(const std::string& name, const std::string& key, const Encoded& value) {
+    table_.insert_or_assign(name, ArtifactReference{.key = key, .type = value.type, .size = value.pickle.size()});
+  }
+
+  datastore::BlobStore& blobs_;
+  const TaskInputs& inputs_;
+  Current current_;
+  pid_t process_;
+  ArtifactTable table_;
+  std::unique_ptr<ArtifactSource> common_;  // joins only
+};
+
+/// `<flow F step s[i,j] (input: v)>`
+std::string describe(const Current& current) {
+  constexpr std::size_t longest_input = 20;
+  std::string indices, input;
+  for (const auto& frame : current.foreach_stack) indices += fmt::format("{}{}", indices.empty() ? "" : ",", frame.index);
+  if (!indices.empty()) indices = "[" + indices + "]";
+  if (!current.foreach_stack.empty() && current.foreach_stack.back().value) {
+    const auto& value = *current.foreach_stack.back().value;
+    input = fmt::format(" (input: {}{})", value.substr(0, longest_input), value.size() > longest_input ? "..." : "");
+  }
+  return fmt::format("<flow {} step {}{}{}>", current.flow_name, current.step_name, indices, input);
+}
+
+std::string indented(std::string_view text) {
+  std::string lines = "    ";
+  for (const char c : text) lines += c == '\n' ? std::string("\n    ") : std::string(1, c);
+  return lines;
+}
+
+void print_failure(const Current& current, const Failure& failure) {
+  auto text = describe(current) + " failed:\n";
+  if (!failure.headline.empty()) {
+    text += fmt::format("    {}:\n{}\n\n", failure.headline, indented(failure.message));
+  } else {
+    const auto summary = failure.type + ": " + failure.message;
+    text += "    Internal error\n";
+    if (!failure.stacktrace.empty() && failure.stacktrace != failure.message) text += failure.stacktrace;
+    if (failure.stacktrace.find(failure.message) == std::string::npos || failure.stacktrace == failure.message)
+      text += summary;
+    text += "\n\n";
+  }
+  std::fputs(text.c_str(), stderr);
+}
+
+/// The transition rules that only a running step can break.
+std::optional<Failure> check_transition(const model::Step& step, const StepResult& result) {
+  std::string message;
+  if (step.transition == Transition::foreach && result.foreach_values.empty())
+    message = fmt::format("Step {} loops over '{}', which has no items. A foreach needs at least one.", step.name,
+                          step.foreach_artifact);
+  if (step.transition == Transition::switch_on &&
+      std::find(step.next.begin(), step.next.end(), result.chosen) == step.next.end())
+    message = fmt::format("Step {} chose '{}', which is not among the steps its switch leads to.", step.name,
+                          result.chosen);
+  if (message.empty()) return std::nullopt;
+  auto headline = std::string("Invalid transition");
+  if (!step.source_file.empty()) headline += " in file " + step.source_file;
+  if (step.line > 0) headline += fmt::format(" on line {}", step.line);
+  return Failure{"metaflow.exception.InvalidNextException", message, message, headline};
+}
+
+/// Text of the foreach-stack datum: `var=value` from outside in, up to the first empty value or 256 characters.
+std::string foreach_stack_json(const std::vector<ForeachFrame>& frames) {
+  constexpr std::size_t longest = 256;
+  std::vector<std::string> list;
+  std::size_t length = 0;
+  for (const auto& frame : frames) {
+    if (!frame.value || frame.value->empty()) break;
+    auto entry = frame.variable + '=' + *frame.value;
+    length += entry.size();
+    if (length > longest) break;
+    list.push_back(std::move(entry));
+  }
+  return json_list(list);
+}
+
+class TaskAttempt {
+ public:
+  TaskAttempt(const FlowProgram& program, const TaskRequest& request, Stores stores, Clock& clock)
+      : program_(program),
+        request_(request),
+        stores_(stores),
+        clock_(clock),
+        step_index_(find_step()),
+        step_(program.flow.steps[step_index_]),
+        blobs_(stores.objects, program.flow.name),
+        tasks_(stores.objects, program.flow.name),
+        path_{request.run, request.step, request.task},
+        inputs_(tasks_, blobs_, program.flow.name, request.input_paths) {
+    run_.flow = program.flow.name;
+    run_.run = request.run;
+    run_.tags = {request.tags.begin(), request.tags.end()};
+  }
+
+  TaskOutcome execute() {
+    if (inputs_.count() == 0)
+      throw Error(ErrorCode::usage, "Step " + step_.name + " needs --input-paths: the tasks it starts from.");
+    auto frames = foreach_stack_of(program_.flow, step_, request_, inputs_);
+    const auto iterations = iteration_stack_of(step_, inputs_);
+    register_attempt(frames);
+    const TemporaryFolder folder;
+    ::setenv("METAFLOW_RUN_ID", request_.run.c_str(), 1);
+    AttemptContext context(program_, step_, blobs_, inputs_, make_current(std::move(frames), folder.path()));
+    auto result = program_.run_step(step_index_, context);
+    context.leave_if_forked();
+    if (!result.failure) result.failure = check_transition(step_, result);
+    if (result.failure) print_failure(context.current(), *result.failure);
+    auto outcome = outcome_of(std::move(result));
+    store_internal(context, outcome, iterations);
+    finish(context.table());
+    return outcome;
+  }
+
+ private:
+  std::size_t find_step() const {
+    const auto& steps = program_.flow.steps;
+    for (std::size_t i = 0; i < steps.size(); ++i)
+      if (steps[i].name == request_.step) return i;
+    throw Error(ErrorCode::usage, fmt::format("Flow {} has no step named {}.", program_.flow.name, request_.step));
+  }
+
+  void register_attempt(const std::vector<ForeachFrame>& frames) {
+    tasks_.start_attempt(path_, request_.attempt, static_cast<double>(clock_.now_microseconds()) / 1e6);
+    stores_.metadata.add_task(run_, request_.step, request_.task, request_.created_ms);
+    std::vector<metadata::Datum> data = {datum("attempt", std::to_string(request_.attempt)),
+                                         datum("ds-type", std::string(stores_.objects.type())),
+                                         datum("ds-root", stores_.objects.root())};
+    if (request_.origin_run_id) data.push_back(datum("origin-run-id", *request_.origin_run_id));
+    if (!frames.empty()) {
+      data.push_back(datum("foreach-stack", {}));
+      data.back().json = foreach_stack_json(frames);
+      std::string path;
+      for (const auto& frame : frames) path += fmt::format("{}{}:{}", path.empty() ? "" : ",", frame.step, frame.index);
+      data.push_back(datum("foreach-execution-path", path));
+    }
+    stores_.metadata.add_data(run_, request_.step, request_.task, data);
+  }
+
+  metadata::Datum datum(std::string field, std::string value) const {
+    metadata::Datum datum;
+    datum.field = std::move(field);
+    datum.value = std::move(value);
+    datum.attempt = request_.attempt;
+    return datum;
+  }
+
+  Current make_current(std::vector<ForeachFrame> frames, const std::filesystem::path& folder) const {
+    return {.flow_name = program_.flow.name,
+            .run_id = request_.run,
+            .step_name = request_.step,
+            .task_id = request_.task,
+            .retry_count = request_.attempt,
+            .origin_run_id = request_.origin_run_id,
+            .user_name = metadata::current_identity().user,
+            .name_space = request_.name_space,
+            .tags = request_.tags,
+            .foreach_stack = std::move(frames),
+            .temporary_folder = folder};
+  }
+
+  TaskOutcome outcome_of(StepResult result) const {
+    TaskOutcome outcome;
+    outcome.failure = std::move(result.failure);
+    outcome.succeeded = !outcome.failure;
+    if (!outcome.succeeded) return outcome;
+    outcome.next = step_.transition == Transition::switch_on ? std::vector{result.chosen} : step_.next;
+    if (step_.transition == Transition::foreach) outcome.foreach_values = std::move(result.foreach_values);
+    return outcome;
+  }
+
+  void store_internal(AttemptContext& context, const TaskOutcome& outcome,
+                      const std::vector<std::int64_t>& iterations) const {
+    const bool splits = !outcome.foreach_values.empty();
+    const auto variable = splits ? step_.foreach_artifact : std::string();
+    context.store_one("name", encode_text(program_.flow.name));
+    context.store_one("_current_step", encode_text(step_.name));
+    context.store_one("_success", encode_boolean(outcome.succeeded));
+    context.store_one("_task_ok", encode_boolean(outcome.succeeded));
+    context.store_one("_exception", outcome.failure ? encode_exception(*outcome.failure) : encode_none());
+    context.store_one("_transition", outcome.next.empty() ? encode_none() : encode_transition(outcome.next, variable));
+    context.store_one("_foreach_stack", encode_foreach_stack(context.current().foreach_stack));
+    context.store_one("_foreach_var", splits ? encode_text(variable) : encode_none());
+    context.store_one("_foreach_num_splits",
+                      splits ? encode_integer(static_cast<std::int64_t>(outcome.foreach_values.size())) : encode_none());
+    if (splits) context.store_one("_foreach_values", encode_texts(outcome.foreach_values));
+    context.store_one("_iteration_stack", encode_integers(iterations));
+  }
+
+  /// Readers take an attempt as done by DONE.lock or by attempt-done: each comes after all it vouches for.
+  void finish(const ArtifactTable& table) {
+    tasks_.finish(path_, request_.attempt, table);
+    ArtifactTable recorded;
+    for (const auto& entry : table)
+      if (is_recorded(entry.first)) recorded.insert(entry);
+    stores_.metadata.add_artifacts(run_, request_.step, request_.task, request_.attempt, recorded,
+                                   std::string(stores_.objects.type()), stores_.objects.root());
+    stores_.metadata.add_data(run_, request_.step, request_.task,
+                              {datum("attempt-done", std::to_string(request_.attempt))});
+  }
+
+  const FlowProgram& program_;
+  const TaskRequest& request_;
+  Stores stores_;
+  Clock& clock_;
+  std::size_t step_index_;
+  const model::Step& step_;
+  datastore::BlobStore blobs_;
+  datastore::TaskStore tasks_;
+  datastore::TaskPath path_;
+  TaskInputs inputs_;
+  metadata::RunRecord run_;
+};
+
+}  // namespace
+
+TaskOutcome execute_task(const FlowProgram& program, const TaskRequest& request, Stores stores, Clock& clock) {
+  return TaskAttempt(program, request, stores, clock).execute();
+}
+
+}  // namespace metaflow::runtime

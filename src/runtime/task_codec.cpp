@@ -1,0 +1,83 @@
+#include "runtime/task_codec.hpp"
+
+namespace metaflow::runtime {
+namespace {
+
+using Json = nlohmann::json;
+
+template <class T>
+void put(Json& json, const char* key, const std::optional<T>& value) {
+  if (value) json[key] = *value;
+}
+
+template <class T>
+std::optional<T> optional(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found == json.end() ? std::nullopt : std::optional<T>(found->get<T>());
+}
+
+Json to_json(const Failure& failure) {
+  return {{"type", failure.type},
+          {"message", failure.message},
+          {"stacktrace", failure.stacktrace},
+          {"headline", failure.headline}};
+}
+
+Failure failure_of(const Json& json) {
+  return {json.at("type"), json.at("message"), json.at("stacktrace"), json.at("headline")};
+}
+
+}  // namespace
+
+Json to_json(const TaskRequest& request) {
+  Json json = {{"step", request.step},
+               {"run", request.run},
+               {"task", request.task},
+               {"attempt", request.attempt},
+               {"max_user_code_retries", request.max_user_code_retries},
+               {"input_paths", request.input_paths},
+               {"created_ms", request.created_ms},
+               {"namespace", request.name_space},
+               {"tags", request.tags}};
+  put(json, "split_index", request.split_index);
+  put(json, "split_value", request.split_value);
+  put(json, "origin_run_id", request.origin_run_id);
+  return json;
+}
+
+TaskRequest task_request(const Json& json) {
+  return {.step = json.at("step"),
+          .run = json.at("run"),
+          .task = json.at("task"),
+          .attempt = json.at("attempt"),
+          .max_user_code_retries = json.at("max_user_code_retries"),
+          .input_paths = json.at("input_paths"),
+          .split_index = optional<std::int64_t>(json, "split_index"),
+          .split_value = optional<std::string>(json, "split_value"),
+          .created_ms = json.at("created_ms"),
+          .origin_run_id = optional<std::string>(json, "origin_run_id"),
+          .name_space = json.at("namespace"),
+          .tags = json.at("tags")};
+}
+
+std::string encode_outcome(const TaskOutcome& outcome) {
+  Json json = {{"succeeded", outcome.succeeded}, {"next", outcome.next}};
+  if (!outcome.foreach_values.empty()) json["foreach_values"] = outcome.foreach_values;
+  if (outcome.failure) json["failure"] = to_json(*outcome.failure);
+  // Messages of exceptions may hold any bytes.
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::optional<TaskOutcome> decode_outcome(std::string_view text) {
+  try {
+    const auto json = Json::parse(text);
+    TaskOutcome outcome{.succeeded = json.at("succeeded"), .next = json.at("next")};
+    if (const auto values = json.find("foreach_values"); values != json.end()) values->get_to(outcome.foreach_values);
+    if (const auto failure = json.find("failure"); failure != json.end()) outcome.failure = failure_of(*failure);
+    return outcome;
+  } catch (const Json::exception&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace metaflow::runtime

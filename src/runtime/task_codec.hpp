@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "runtime/launcher.hpp"
+
+/// Requests and outcomes as JSON, for the way between scheduler and task process (docs/formats/fork-server.md).
+namespace metaflow::runtime {
+
+nlohmann::json to_json(const TaskRequest& request);
+/// Throws nlohmann::json::exception for anything to_json did not write.
+TaskRequest task_request(const nlohmann::json& json);
+
+std::string encode_outcome(const TaskOutcome& outcome);
+/// Nothing unless `text` is a whole outcome: a task may die while it writes one.
+std::optional<TaskOutcome> decode_outcome(std::string_view text);
+
+}  // namespace metaflow::runtime

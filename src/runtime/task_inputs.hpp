@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <metaflow/task.hpp>
+
+#include "datastore/artifacts.hpp"
+#include "datastore/blob_store.hpp"
+#include "datastore/task_store.hpp"
+#include "runtime/launcher.hpp"
+
+namespace metaflow::runtime {
+
+/// The finished tasks that a task starts from, each opened when first asked for. Safe to use from several threads.
+class TaskInputs {
+ public:
+  /// `tasks` and `blobs` outlive it. Throws Error(usage) for input paths that cannot be read as such.
+  TaskInputs(const datastore::TaskStore& tasks, const datastore::BlobStore& blobs, std::string flow_name,
+             std::string_view input_paths);
+
+  std::size_t count() const noexcept { return paths_.size(); }
+  /// Throws Error(not_found) when that task is not finished.
+  const ArtifactSource& source(std::size_t i) const;
+  const datastore::ArtifactTable& artifacts(std::size_t i) const;
+  const datastore::TaskPath& path(std::size_t i) const { return paths_[i]; }
+
+ private:
+  struct Opened {
+    datastore::ArtifactTable artifacts;
+    std::unique_ptr<ArtifactSource> source;
+  };
+  const Opened& opened(std::size_t i) const;
+
+  const datastore::TaskStore& tasks_;
+  const datastore::BlobStore& blobs_;
+  std::string flow_name_;
+  std::vector<datastore::TaskPath> paths_;
+  mutable std::mutex mutex_;  // guards opened_
+  mutable std::vector<std::unique_ptr<Opened>> opened_;
+};
+
+/// Foreach frames around the task that `request` describes, from those of its inputs.
+std::vector<ForeachFrame> foreach_stack_of(const model::Flow& flow, const model::Step& step, const TaskRequest& request,
+                                           const TaskInputs& inputs);
+/// How often a step that may lead to itself has run before: `[n]`; empty for all others.
+std::vector<std::int64_t> iteration_stack_of(const model::Step& step, const TaskInputs& inputs);
+
+}  // namespace metaflow::runtime
