@@ -12,11 +12,16 @@ using Pairs = std::vector<Value::Pair>;
 Value from_json(const nlohmann::json& json) {
   using Type = nlohmann::json::value_t;
   switch (json.type()) {
-    case Type::boolean: return json.get<bool>();
-    case Type::number_integer: return json.get<std::int64_t>();
-    case Type::number_unsigned: return json.get<std::uint64_t>();
-    case Type::number_float: return json.get<double>();
-    case Type::string: return json.get_ref<const std::string&>();
+    case Type::boolean:
+      return json.get<bool>();
+    case Type::number_integer:
+      return json.get<std::int64_t>();
+    case Type::number_unsigned:
+      return json.get<std::uint64_t>();
+    case Type::number_float:
+      return json.get<double>();
+    case Type::string:
+      return json.get_ref<const std::string&>();
     case Type::array: {
       std::vector<Value> items;
       for (const auto& item : json) items.push_back(from_json(item));
@@ -27,7 +32,8 @@ Value from_json(const nlohmann::json& json) {
       for (const auto& [name, value] : json.items()) pairs.emplace_back(name, from_json(value));
       return Value::dict(std::move(pairs));
     }
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 
@@ -38,7 +44,8 @@ Value texts(const std::vector<std::string>& list) {
 
 Value describe(const Decorator& decorator) {
   Pairs attributes;
-  for (const auto& [name, json] : decorator.attributes) attributes.emplace_back(name, from_json(nlohmann::json::parse(json)));
+  for (const auto& [name, json] : decorator.attributes)
+    attributes.emplace_back(name, from_json(nlohmann::json::parse(json)));
   return Value::dict({{"name", decorator.name},
                       {"attributes", Value::dict(std::move(attributes))},
                       {"statically_defined", decorator.statically_defined},
@@ -49,14 +56,10 @@ Value describe(const Graph& graph, Graph::Index i) {
   const auto& step = graph.step(i);
   std::vector<Value> decorators;
   for (const auto& decorator : step.decorators) decorators.push_back(describe(decorator));
-  Pairs info = {{"name", step.name},
-                {"type", std::string(graph.type_name(i))},
-                {"line", step.line},
-                {"source_file", step.source_file},
-                {"doc", step.documentation},
-                {"decorators", Value::list(std::move(decorators))},
-                {"next", texts(step.next)},
-                {"node_info", Value::dict({})}};
+  Pairs info = {{"name", step.name},         {"type", std::string(graph.type_name(i))},
+                {"line", step.line},         {"source_file", step.source_file},
+                {"doc", step.documentation}, {"decorators", Value::list(std::move(decorators))},
+                {"next", texts(step.next)},  {"node_info", Value::dict({})}};
   if (step.transition == Transition::foreach) info.emplace_back("foreach_artifact", step.foreach_artifact);
   if (step.transition == Transition::parallel)
     info.emplace_back("num_parallel", step.num_parallel ? Value(*step.num_parallel) : Value());

@@ -22,8 +22,8 @@ struct FinishedTask {
 struct Branching {
   std::shared_ptr<Branching> outer;  ///< the one around it, nothing for the outermost
   std::size_t outer_branch = 0;
-  std::vector<std::string> values;   ///< foreach only: display text of each item
-  std::vector<FinishedTask> ends;    ///< by branch, in the order of declaration or of items
+  std::vector<std::string> values;  ///< foreach only: display text of each item
+  std::vector<FinishedTask> ends;   ///< by branch, in the order of declaration or of items
   std::size_t unfinished = 0;
 };
 

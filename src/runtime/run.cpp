@@ -109,15 +109,17 @@ class Loop {
 void write_run_files(const RunOptions& options, const metadata::RunRecord& run) {
   if (!options.run_id_file.empty()) write_file_in_place(options.run_id_file, run.run);
   if (!options.runner_attribute_file.empty())
-    write_file_in_place(options.runner_attribute_file,
-                        JsonObject().text("run_id", run.run).text("flow_name", run.flow).text("metadata", "local").take());
+    write_file_in_place(
+        options.runner_attribute_file,
+        JsonObject().text("run_id", run.run).text("flow_name", run.flow).text("metadata", "local").take());
 }
 
 void print_end(const RunEnd& end) {
   if (end.kind == RunEnd::Kind::interrupted)
     std::fputs("Aborted!\n", stderr);
   else if (end.kind == RunEnd::Kind::failed)
-    std::fprintf(stderr, "    %s:\n    %s\n\n", end.is_internal ? "Internal error" : "Step failure", end.message.c_str());
+    std::fprintf(stderr, "    %s:\n    %s\n\n", end.is_internal ? "Internal error" : "Step failure",
+                 end.message.c_str());
 }
 
 /// As if nobody had caught it: whoever started us sees which signal it was.

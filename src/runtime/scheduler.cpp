@@ -94,9 +94,13 @@ TaskRequest Scheduler::make_request(const PlannedTask& planned) {
 
 void Scheduler::start_attempt(PlannedTask planned, TaskRequest request) {
   const auto handle = ++last_attempt_;
-  const auto [entry, added] = running_.emplace(
-      handle, Running{handle, std::move(planned), std::move(request), {}, {},
-                      {StoredLog(options_.max_log_bytes), StoredLog(options_.max_log_bytes)}});
+  const auto [entry, added] =
+      running_.emplace(handle, Running{handle,
+                                       std::move(planned),
+                                       std::move(request),
+                                       {},
+                                       {},
+                                       {StoredLog(options_.max_log_bytes), StoredLog(options_.max_log_bytes)}});
   auto& task = entry->second;
   try {
     launcher_.launch(handle, task.request);
@@ -179,11 +183,11 @@ void Scheduler::succeed(Running& task, const TaskOutcome& outcome) {
   if (stopping_) return;
   try {
     if (splits > static_cast<std::size_t>(options_.max_num_splits))
-      return stop({RunEnd::Kind::failed,
-                   fmt::format("Step {} (task-id {}) failed: The foreach in step {} yields {} child steps, but {} are "
-                               "allowed. Raise the limit with --max-num-splits.",
-                               task.request.step, task.request.task, task.request.step, splits,
-                               options_.max_num_splits)});
+      return stop(
+          {RunEnd::Kind::failed,
+           fmt::format("Step {} (task-id {}) failed: The foreach in step {} yields {} child steps, but {} are "
+                       "allowed. Raise the limit with --max-num-splits.",
+                       task.request.step, task.request.task, task.request.step, splits, options_.max_num_splits)});
     plan_.finish(task.planned, std::stoull(task.request.task), outcome);
   } catch (const Error& error) {
     stop({RunEnd::Kind::failed, error.what(), true});
@@ -209,10 +213,10 @@ void Scheduler::fail(Running& task, const Finished& event) {
 /// Says what the task itself could not say.
 void Scheduler::explain_death(Running& task, const ExitStatus& status) {
   if (status.signal != 0)
-    own_line(task, OutputStream::err,
-             fmt::format("The process of this task was ended by signal {} ({}).", status.signal,
-                         ::strsignal(status.signal)),
-             Tone::bad);
+    own_line(
+        task, OutputStream::err,
+        fmt::format("The process of this task was ended by signal {} ({}).", status.signal, ::strsignal(status.signal)),
+        Tone::bad);
   else
     own_line(task, OutputStream::err,
              fmt::format("The process of this task exited with code {} before the step was complete.", status.code),

@@ -22,7 +22,7 @@ namespace metaflow::runtime {
 /// How a run ended.
 struct RunEnd {
   enum class Kind { done, failed, interrupted } kind = Kind::done;
-  std::string message;     ///< failed: text for the error block
+  std::string message;       ///< failed: text for the error block
   bool is_internal = false;  ///< failed: by a disagreement, not by a task
 };
 

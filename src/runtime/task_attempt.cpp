@@ -62,7 +62,8 @@ ArtifactTable common_artifacts(const model::Flow& flow, const ArtifactTable& fir
 /// The engine's side of a running body: what it starts from, and the table of what it leaves.
 class AttemptContext final : public TaskContext {
  public:
-  AttemptContext(const FlowProgram& program, const model::Step& step, datastore::BlobStore& blobs, const TaskInputs& inputs, Current current)
+  AttemptContext(const FlowProgram& program, const model::Step& step, datastore::BlobStore& blobs,
+                 const TaskInputs& inputs, Current current)
       : blobs_(blobs), inputs_(inputs), current_(std::move(current)), process_(::getpid()) {
     if (step.takes == model::Takes::branches) {
       table_ = common_artifacts(program.flow, inputs.artifacts(0));
@@ -120,7 +121,8 @@ class AttemptContext final : public TaskContext {
 std::string describe(const Current& current) {
   constexpr std::size_t longest_input = 20;
   std::string indices, input;
-  for (const auto& frame : current.foreach_stack) indices += fmt::format("{}{}", indices.empty() ? "" : ",", frame.index);
+  for (const auto& frame : current.foreach_stack)
+    indices += fmt::format("{}{}", indices.empty() ? "" : ",", frame.index);
   if (!indices.empty()) indices = "[" + indices + "]";
   if (!current.foreach_stack.empty() && current.foreach_stack.back().value) {
     const auto& value = *current.foreach_stack.back().value;
@@ -158,8 +160,8 @@ std::optional<Failure> check_transition(const model::Step& step, const StepResul
                           step.foreach_artifact);
   if (step.transition == Transition::switch_on &&
       std::find(step.next.begin(), step.next.end(), result.chosen) == step.next.end())
-    message = fmt::format("Step {} chose '{}', which is not among the steps its switch leads to.", step.name,
-                          result.chosen);
+    message =
+        fmt::format("Step {} chose '{}', which is not among the steps its switch leads to.", step.name, result.chosen);
   if (message.empty()) return std::nullopt;
   auto headline = std::string("Invalid transition");
   if (!step.source_file.empty()) headline += " in file " + step.source_file;
@@ -288,8 +290,9 @@ class TaskAttempt {
     context.store_one("_transition", outcome.next.empty() ? encode_none() : encode_transition(outcome.next, variable));
     context.store_one("_foreach_stack", encode_foreach_stack(context.current().foreach_stack));
     context.store_one("_foreach_var", splits ? encode_text(variable) : encode_none());
-    context.store_one("_foreach_num_splits",
-                      splits ? encode_integer(static_cast<std::int64_t>(outcome.foreach_values.size())) : encode_none());
+    context.store_one(
+        "_foreach_num_splits",
+        splits ? encode_integer(static_cast<std::int64_t>(outcome.foreach_values.size())) : encode_none());
     if (splits) context.store_one("_foreach_values", encode_texts(outcome.foreach_values));
     context.store_one("_iteration_stack", encode_integers(iterations));
   }

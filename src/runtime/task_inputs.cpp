@@ -36,7 +36,8 @@ ForeachFrame entered_frame(const TaskRequest& request, const ArtifactSource& spl
   if (index < 0 || index >= *frame.num_splits)
     throw Error(ErrorCode::usage, fmt::format("Split index {} is not among the {} splits of task {}.", index,
                                               *frame.num_splits, split.task_pathspec()));
-  if (!frame.value) frame.value = std::string(load(split, "_foreach_values").items()[static_cast<std::size_t>(index)].as_text());
+  if (!frame.value)
+    frame.value = std::string(load(split, "_foreach_values").items()[static_cast<std::size_t>(index)].as_text());
   return frame;
 }
 
@@ -55,8 +56,8 @@ const TaskInputs::Opened& TaskInputs::opened(std::size_t i) const {
   if (!slot) {
     auto artifacts = tasks_.read(paths_[i]);
     if (!artifacts)
-      throw Error(ErrorCode::not_found,
-                  fmt::format("Task {}/{} is not finished, so nothing can start from it.", flow_name_, paths_[i].text()));
+      throw Error(ErrorCode::not_found, fmt::format("Task {}/{} is not finished, so nothing can start from it.",
+                                                    flow_name_, paths_[i].text()));
     auto source = datastore::make_artifact_source(blobs_, flow_name_, paths_[i], *artifacts);
     slot = std::make_unique<Opened>(Opened{std::move(*artifacts), std::move(source)});
   }
