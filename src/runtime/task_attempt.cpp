@@ -210,6 +210,7 @@ class TaskAttempt {
     register_attempt(frames);
     const TemporaryFolder folder;
     ::setenv("METAFLOW_RUN_ID", request_.run.c_str(), 1);
+    ::setenv("METAFLOW_TASK_NAMESPACE", request_.name_space.c_str(), 1);  // for the client inside the step
     AttemptContext context(program_, step_, blobs_, inputs_, make_current(std::move(frames), folder.path()));
     auto result = program_.run_step(step_index_, context);
     context.leave_if_forked();
