@@ -37,11 +37,23 @@ void check(const mf::Value& value) {
 
 }  // namespace
 
+/// Any item of a list is the same whether read alone or with all others.
+void check_items(const mf::Value& value, std::span<const std::byte> bytes) {
+  if (value.kind() != mf::ValueKind::list) return;
+  for (std::size_t i = 0; i < value.size() && i < 20; ++i) {
+    mf::Buffer buffer(bytes.size());
+    std::copy(bytes.begin(), bytes.end(), buffer.data());
+    if (mf::pickle::decode_item(std::move(buffer), i).value.repr() != value[i].repr()) std::abort();
+  }
+}
+
 /// Any bytes are a value or an Error, never anything else.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {
     const auto bytes = std::as_bytes(std::span(data, size));
-    check(mf::pickle::decode(bytes));
+    const auto value = mf::pickle::decode(bytes);
+    check(value);
+    check_items(value, bytes);
     mf::Buffer buffer(size);
     std::copy(bytes.begin(), bytes.end(), buffer.data());
     (void)mf::decode<std::vector<mf::Array<double>>>(std::move(buffer));

@@ -82,6 +82,14 @@ T decode(Buffer pickle) {
   return Codec<T>::read({document.value, document.exclusive ? document.buffer : nullptr});
 }
 
+/// One item of a pickled list (tuple, set, array of one axis), much cheaper than decoding all of it: for a foreach task, which needs
+/// its own only. Error(not_found) when there are fewer.
+template <Storable T>
+T decode_element(Buffer pickle, std::size_t index) {
+  const auto document = pickle::decode_item(std::move(pickle), index);
+  return Codec<T>::read({document.value, document.exclusive ? document.buffer : nullptr});
+}
+
 template <Storable T>
 Value to_value(const T& value);
 

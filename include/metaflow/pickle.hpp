@@ -109,6 +109,9 @@ Value decode(Buffer buffer);
 /// The same for bytes that are only borrowed during the call.
 Value decode(std::span<const std::byte> bytes);
 Document decode_document(Buffer buffer);
+/// One item of a list, tuple, set or array of one axis; Error(not_found) when it has fewer. For a list, what lies before the item is
+/// passed over without making values of it, and what lies behind it is not looked at.
+Document decode_item(Buffer buffer, std::size_t index);
 
 /// The pickle of any Value. Large text, bytes and arrays are borrowed from it.
 Encoded encode(const Value& value);

@@ -156,6 +156,28 @@ TEST(Codec, AForeachShowsItsItemAsPythonDoes) {
   EXPECT_EQ(foreach_value(std::vector<int>{1, 2, 3, 4, 5, 6, 7, 8}), "[1, 2, 3, 4, 5, 6, ...]");
 }
 
+TEST(Codec, OneItemOfAListIsReadAlone) {
+  std::vector<std::string> texts;
+  std::vector<Shape> shapes;
+  for (int i = 0; i < 2500; ++i)
+    texts.push_back("text " + std::to_string(i)), shapes.push_back({texts.back(), {{1, 2}}, {}});
+  for (const std::size_t i : {0, 1, 999, 1000, 1001, 2499}) {
+    EXPECT_EQ(decode_element<std::string>(test::joined(encode(texts)), i), texts[i]);
+    EXPECT_EQ(decode_element<Shape>(test::joined(encode(shapes)), i), shapes[i]);
+  }
+  EXPECT_EQ(decode_element<int>(test::joined(encode(std::vector{7})), 0), 7);
+  EXPECT_THROW(decode_element<std::string>(test::joined(encode(texts)), 2500), Error);
+}
+
+TEST(Codec, AnItemMayReferToWhatLiesBeforeIt) {
+  const auto item = [](std::size_t i) {  // [{'a': 1}, {'a': 2}, l, l] with l = [3], the keys being the same object
+    return pickle::decode_item(test::unhex("80045d94287d948c0161944b01737d9468024b02735d944b03616804652e"), i).value;
+  };
+  EXPECT_EQ(item(1).repr(), "{'a': 2}");
+  EXPECT_EQ(item(2).repr(), "[3]");
+  EXPECT_EQ(item(3).repr(), "[3]");
+}
+
 TEST(ArrayCodec, NumbersComeBackInTheirShape) {
   Array<double> array({2, 3}, {1, 2, 3, 4, 5, 6});
   const auto copy = copied(array);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include <metaflow/codec.hpp>
 #include <metaflow/error.hpp>
 
 #include "base/pickle_opcodes.hpp"
@@ -82,6 +83,13 @@ Document Reader::read() {
   if (stack_.size() != 1) damaged(std::to_string(stack_.size()) + " values are left, not one");
   if (!cursor_.at_end()) damaged(std::to_string(cursor_.remaining()) + " bytes follow the end");
   return {std::move(stack_.back()), buffer_, exclusive_};
+}
+
+std::optional<Document> Reader::read_item() {
+  while (!cursor_.at_end() && !needs_all_) step();
+  if (needs_all_) return std::nullopt;
+  if (stack_.size() != 1) damaged(std::to_string(stack_.size()) + " values are left of an item, not one");
+  return Document{std::move(stack_.back()), buffer_, exclusive_};
 }
 
 bool Reader::step() {
@@ -404,6 +412,7 @@ void Reader::use_memo(unsigned char code) {
 void Reader::put(std::uint64_t index) {
   if (stack_.size() <= fence()) damaged("there is no value to remember");
   if (is_growing_array(stack_.back())) array_memo_[ValueAccess::node(stack_.back())] = index;
+  if (item_) index -= std::min<std::uint64_t>(index, item_->memo.size());
   if (index >= buffer_->size()) {
     far_memo_[index] = stack_.back();
     return;
@@ -412,7 +421,26 @@ void Reader::put(std::uint64_t index) {
   memo_[static_cast<std::size_t>(index)] = stack_.back();
 }
 
+/// Reads again the text or bytes that lie before the item; other values would need all that they refer to.
+bool Reader::get_earlier(std::uint64_t index) {
+  if (!item_ || index >= item_->memo.size()) return false;
+  const Cursor here = std::exchange(cursor_, Cursor(buffer_->text(), item_->memo[static_cast<std::size_t>(index)]));
+  const unsigned char code = cursor_.next();
+  const bool is_plain = code == SHORT_BINUNICODE || code == BINUNICODE || code == BINUNICODE8 ||
+                        code == SHORT_BINBYTES || code == BINBYTES || code == BINBYTES8;
+  needs_all_ = !is_plain;
+  if (is_plain)
+    read_payload(code);
+  else
+    push({});
+  exclusive_ = exclusive_ && !is_shareable(stack_.back());
+  cursor_ = here;
+  return true;
+}
+
 void Reader::get(std::uint64_t index) {
+  if (get_earlier(index)) return;
+  if (item_) index -= item_->memo.size();
   const Value* found = nullptr;
   if (index < memo_.size() && memo_[static_cast<std::size_t>(index)]) found = &*memo_[static_cast<std::size_t>(index)];
   if (const auto far = far_memo_.find(index); far != far_memo_.end()) found = &far->second;
@@ -424,6 +452,21 @@ void Reader::get(std::uint64_t index) {
 }  // namespace detail
 
 Document decode_document(Buffer buffer) { return detail::Reader(std::make_shared<Buffer>(std::move(buffer))).read(); }
+
+Document decode_item(Buffer buffer, std::size_t index) {
+  const auto shared = std::make_shared<Buffer>(std::move(buffer));
+  if (const auto place = detail::find_item(shared->text(), index))
+    if (auto item = detail::Reader(shared, *place).read_item()) return std::move(*item);
+  auto all = detail::Reader(shared).read();
+  std::vector<Value> storage;
+  const auto items = metaflow::detail::read_items(all.value, storage);
+  if (index >= items.size())
+    throw Error(ErrorCode::not_found, "the " + all.value.type_name() + " has " + std::to_string(items.size()) +
+                                          " items, so none at index " + std::to_string(index));
+  Value item = items[index];
+  all.value = std::move(item);
+  return all;
+}
 
 Value decode(Buffer buffer) { return decode_document(std::move(buffer)).value; }
 

@@ -11,40 +11,11 @@
 
 #include <metaflow/pickle.hpp>
 
+#include "base/pickle_cursor.hpp"
+#include "base/pickle_item.hpp"
 #include "base/value_nodes.hpp"
 
 namespace metaflow::pickle::detail {
-
-/// Arguments of opcodes, taken from the front of a pickle. Every read is checked against what is left.
-class Cursor {
- public:
-  explicit Cursor(std::string_view bytes) : bytes_(bytes) {}
-
-  std::size_t position() const { return at_; }
-  std::size_t remaining() const { return bytes_.size() - at_; }
-  bool at_end() const { return at_ == bytes_.size(); }
-  unsigned char next() { return static_cast<unsigned char>(bytes_[at_++]); }
-
-  /// Nothing left of `size` bytes is std::nullopt.
-  std::optional<std::string_view> take(std::uint64_t size) {
-    if (size > remaining()) return std::nullopt;
-    const auto part = bytes_.substr(at_, static_cast<std::size_t>(size));
-    at_ += static_cast<std::size_t>(size);
-    return part;
-  }
-  /// Up to and without the newline, which is skipped.
-  std::optional<std::string_view> take_line() {
-    const auto end = bytes_.find('\n', at_);
-    if (end == bytes_.npos) return std::nullopt;
-    const auto line = bytes_.substr(at_, end - at_);
-    at_ = end + 1;
-    return line;
-  }
-
- private:
-  std::string_view bytes_;
-  std::size_t at_ = 0;
-};
 
 /// The pickle machine: a stack of values, marks in it, and the memo. Values grow in place only while they are part of nothing else, so
 /// that none ever holds itself and depth and size of each are known when it is taken into another.
@@ -52,7 +23,13 @@ class Reader {
  public:
   explicit Reader(std::shared_ptr<Buffer> buffer) : buffer_(std::move(buffer)), cursor_(buffer_->text()) {}
 
+  /// For one item of a list, whose place find_item told.
+  Reader(std::shared_ptr<Buffer> buffer, const ItemPlace& item)
+      : buffer_(std::move(buffer)), cursor_(buffer_->text().substr(0, item.end), item.begin), item_(&item) {}
+
   Document read();
+  /// Nothing when the item refers back to more than text or bytes.
+  std::optional<Document> read_item();
 
  private:
   using Node = metaflow::detail::Node;
@@ -97,6 +74,7 @@ class Reader {
   void push_raw_unicode(std::string_view text);
   void push_quoted(std::string_view text);
 
+  bool get_earlier(std::uint64_t index);
   void put(std::uint64_t index);
   void get(std::uint64_t index);
 
@@ -111,6 +89,8 @@ class Reader {
 
   std::shared_ptr<Buffer> buffer_;
   Cursor cursor_;
+  const ItemPlace* item_ = nullptr;
+  bool needs_all_ = false;
   std::size_t opcode_at_ = 0;
   unsigned char opcode_ = 0;
   std::vector<Value> stack_;
