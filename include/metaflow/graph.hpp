@@ -1,0 +1,328 @@
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <metaflow/check.hpp>
+#include <metaflow/codec.hpp>
+#include <metaflow/detail/names.hpp>
+
+/// The words in which a flow declares its graph:
+///
+///     static constexpr auto graph() {
+///       using F = Films;
+///       return mf::graph(mf::step<&F::start>().foreach<&F::genres, &F::stats>(),
+///                        mf::step<&F::stats>(mf::retry({.times = 3})).to<&F::join>(),
+///                        mf::step<&F::join>(mf::doc("Puts the table together")).to<&F::end>(),
+///                        mf::step<&F::end>());
+///     }
+namespace [[gnu::visibility("default")]] metaflow {
+
+template <class Flow>
+class Inputs;
+
+struct RetryOptions {
+  int times = 3;                    ///< attempts after the first one, 0 to 4
+  int minutes_between_retries = 2;  ///< waited on schedulers that can wait; local runs retry at once
+};
+
+/// One setting of a step; made by doc, retry, start_step and end_step.
+struct StepSetting {
+  enum class Kind { none, documentation, retry, start, end };
+  Kind kind = Kind::none;
+  std::string_view text = {};
+  RetryOptions retry = {};
+};
+
+/// What a step is for, in a sentence or a paragraph. `text` is a literal.
+constexpr StepSetting doc(std::string_view text) { return {StepSetting::Kind::documentation, text}; }
+/// Runs the step again when it fails. Out of range does not compile.
+constexpr StepSetting retry(RetryOptions options = {}) {
+  if (options.times < 0 || options.times > 4) throw "retry takes between 0 and 4 times";
+  if (options.minutes_between_retries < 0) throw "retry waits for 0 minutes or more";
+  return {StepSetting::Kind::retry, {}, options};
+}
+/// Marks the first step of a flow that has none called start.
+inline constexpr StepSetting start_step{StepSetting::Kind::start};
+/// Marks the last step of a flow that has none called end.
+inline constexpr StepSetting end_step{StepSetting::Kind::end};
+
+namespace detail {
+
+template <class M>
+struct MemberOf;
+template <class C, class T>
+struct MemberOf<T C::*> {
+  using Class = C;
+  using Type = T;
+};
+
+struct StepSettings {
+  std::string_view documentation;
+  bool retries = false;
+  RetryOptions retry;
+  bool is_start = false, is_end = false;
+  const char* file = "";
+  int line = 0;
+
+  constexpr void apply(const StepSetting& setting) {
+    switch (setting.kind) {
+      case StepSetting::Kind::none:
+        break;
+      case StepSetting::Kind::documentation:
+        documentation = setting.text;
+        break;
+      case StepSetting::Kind::retry:
+        retries = true;
+        retry = setting.retry;
+        break;
+      case StepSetting::Kind::start:
+        is_start = true;
+        break;
+      case StepSetting::Kind::end:
+        is_end = true;
+        break;
+    }
+  }
+};
+
+template <class... T>
+struct Types {};
+
+/// What a step's member function takes, without a trailing Current.
+template <class Function>
+struct StepSignature;
+template <class F, class... A>
+struct StepSignature<void (F::*)(A...)> {
+  using Flow = F;
+  using Arguments = Types<A...>;
+};
+template <class F, class... A>
+struct StepSignature<void (F::*)(A...) const> : StepSignature<void (F::*)(A...)> {};
+template <class F, class... A>
+struct StepSignature<void (F::*)(A...) noexcept> : StepSignature<void (F::*)(A...)> {};
+template <class F, class... A>
+struct StepSignature<void (F::*)(A...) const noexcept> : StepSignature<void (F::*)(A...)> {};
+
+template <class T>
+inline constexpr bool is_inputs = false;
+template <class F>
+inline constexpr bool is_inputs<Inputs<F>> = true;
+
+struct NoItem {};
+
+template <class Flow, class Arguments>
+struct StepArguments {
+  static constexpr bool is_usable = false, takes_current = false;
+  static constexpr Takes takes = Takes::nothing;
+  using Item = NoItem;
+};
+template <class Flow, bool WithCurrent, class T>
+struct OneArgument {
+  static constexpr bool is_usable = !is_inputs<T> || std::same_as<T, Inputs<Flow>>;
+  static constexpr bool takes_current = WithCurrent;
+  static constexpr Takes takes = is_inputs<T> ? Takes::branches : Takes::item;
+  using Item = T;
+};
+template <class Flow, bool WithCurrent>
+struct NoArgument {
+  static constexpr bool is_usable = true, takes_current = WithCurrent;
+  static constexpr Takes takes = Takes::nothing;
+  using Item = NoItem;
+};
+template <class Flow>
+struct StepArguments<Flow, Types<>> : NoArgument<Flow, false> {};
+template <class Flow, class T>
+struct StepArguments<Flow, Types<T>>
+    : std::conditional_t<std::same_as<std::remove_cvref_t<T>, Current>, NoArgument<Flow, true>,
+                         OneArgument<Flow, false, std::remove_cvref_t<T>>> {};
+template <class Flow, class T, class C>
+requires std::same_as<std::remove_cvref_t<C>, Current>
+struct StepArguments<Flow, Types<T, C>> : OneArgument<Flow, true, std::remove_cvref_t<T>> {
+};
+
+template <auto Body>
+concept StepFunction = requires {
+  typename StepSignature<decltype(Body)>::Flow;
+};
+
+template <auto Body>
+using FlowOf = typename StepSignature<decltype(Body)>::Flow;
+template <auto Body>
+using ArgumentsOf = StepArguments<FlowOf<Body>, typename StepSignature<decltype(Body)>::Arguments>;
+
+/// Type of what an artifact or parameter holds.
+template <auto Member>
+using HeldBy = typename MemberOf<decltype(Member)>::Type::value_type;
+
+template <auto... Member>
+inline constexpr std::array<std::string_view, sizeof...(Member)> names_of{name_of<Member>...};
+
+template <class T>
+concept Iterable = Container<T> && !std::same_as<T, std::string>;
+
+/// Type of one item of a container; a dict's is a pair.
+template <class T>
+struct ItemOf {
+  using Type = void;
+};
+template <Iterable T>
+struct ItemOf<T> {
+  using Type = typename T::value_type;
+};
+template <MapLike T>
+struct ItemOf<T> {
+  using Type = std::pair<typename T::key_type, typename T::mapped_type>;
+};
+template <class T>
+struct ItemOf<Array<T>> {
+  using Type = T;
+};
+template <class T, std::size_t N>
+struct ItemOf<std::array<T, N>> {
+  using Type = T;
+};
+template <>
+struct ItemOf<Value> {
+  using Type = Value;
+};
+
+/// A body may ask for a dict's item as the dict itself has it, with a const key.
+template <class Asked, class Item>
+inline constexpr bool is_item = std::same_as<Asked, Item>;
+template <class K, class V>
+inline constexpr bool is_item<std::pair<const K, V>, std::pair<K, V>> = true;
+
+struct NoTransition {
+  static constexpr Transition kind = Transition::none;
+};
+
+template <auto... Targets>
+struct To {
+  static constexpr Transition kind = sizeof...(Targets) == 1 ? Transition::linear : Transition::split;
+  static constexpr std::span<const std::string_view> next{names_of<Targets...>};
+};
+
+template <auto Over, auto Target>
+struct Foreach {
+  static constexpr Transition kind = Transition::foreach;
+  static constexpr auto over = Over;
+  static constexpr std::span<const std::string_view> next{names_of<Target>};
+};
+
+template <auto Target, class Key>
+struct Case {
+  Key key;
+};
+
+template <class Held, class Key>
+inline constexpr bool is_case_of = std::same_as<Held, Key> ||
+                                   (std::same_as<Held, std::string> && std::same_as<Key, const char*>) ||
+                                   (std::integral<Held> && std::integral<Key> && !std::same_as<Held, bool> &&
+                                    !std::same_as<Key, bool>);
+
+template <auto Condition, class... Cases>
+struct Switch;
+template <auto Condition, auto... Targets, class... Keys>
+struct Switch<Condition, Case<Targets, Keys>...> {
+  static_assert((is_case_of<HeldBy<Condition>, Keys> && ...),
+                "the values in mf::when must have the type of the artifact or parameter that switch_on asks");
+  static constexpr Transition kind = Transition::switch_on;
+  static constexpr auto condition = Condition;
+  static constexpr std::span<const std::string_view> next{names_of<Targets...>};
+  std::tuple<Keys...> keys;
+};
+
+template <auto Over, auto Target>
+consteval bool check_foreach() {
+  using Held = HeldBy<Over>;
+  using Item = typename ItemOf<Held>::Type;
+  using Arguments = ArgumentsOf<Target>;
+  static_assert(
+      !std::is_void_v<Item>,
+      "foreach needs an artifact or parameter that holds a vector, array, deque, list, set, map or mf::Array");
+  if constexpr (!std::is_void_v<Item> && Arguments::takes == Takes::item)
+    static_assert(is_item<typename Arguments::Item, Item>,
+                  "the step after foreach must take an item of the type that the artifact's container holds");
+  return true;
+}
+
+/// One step of a graph being declared. Beside its settings it has one transition, written with `to`, `foreach` or
+/// `switch_on`; the last step has none.
+template <auto Body, class Transition = NoTransition>
+struct Step {
+  static constexpr auto body = Body;
+  StepSettings settings;
+  Transition transition;
+
+  /// Goes on with one step, or splits into several that all run and have to be joined.
+  template <auto... Targets>
+  requires std::same_as<Transition, NoTransition>
+  constexpr auto to() const {
+    static_assert(sizeof...(Targets) > 0, "to<…> needs at least one step");
+    static_assert((std::same_as<FlowOf<Targets>, FlowOf<Body>> && ...), "a step can only go to steps of its own flow");
+    return Step<Body, To<Targets...>>{settings, {}};
+  }
+  /// Runs one step for each item of an artifact or parameter.
+  template <auto Over, auto Target>
+  requires std::same_as<Transition, NoTransition>
+  constexpr auto foreach () const {
+    static_assert(check_foreach<Over, Target>());
+    return Step<Body, Foreach<Over, Target>>{settings, {}};
+  }
+  /// Goes on with the one step that the value of an artifact or parameter chooses:
+  /// `.switch_on<&F::mode>(mf::when<&F::fast>("fast"), mf::when<&F::slow>("slow"))`. A step may choose itself again.
+  template <auto Condition, class... Cases>
+  requires std::same_as<Transition, NoTransition>
+  constexpr auto switch_on(Cases... cases) const {
+    return Step<Body, Switch<Condition, Cases...>>{settings, {std::tuple(cases.key...)}};
+  }
+};
+
+template <class... Steps>
+struct GraphDeclaration {
+  std::tuple<Steps...> steps;
+};
+
+}  // namespace detail
+
+/// One way out of a switch: the step it leads to when the condition has this value: text, integer, bool or enumerator.
+template <auto Target, class Key>
+constexpr auto when(Key key) {
+  if constexpr (std::convertible_to<Key, const char*>)
+    return detail::Case<Target, const char*>{key};
+  else
+    return detail::Case<Target, Key>{key};
+}
+
+/// A step of the flow, by its member function, which takes nothing, one item of a foreach, or the Inputs of a join, and
+/// after that, if it likes, a `const mf::Current&`. Settings stand in any order.
+template <auto Body>
+constexpr auto step(StepSetting a = {}, StepSetting b = {}, StepSetting c = {}, StepSetting d = {},
+                    const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  static_assert(detail::StepFunction<Body>, "a step is a member function that returns nothing");
+  static_assert(
+      detail::ArgumentsOf<Body>::is_usable,
+      "a step takes nothing, one item, or the mf::Inputs of its own flow; after that a const mf::Current& may "
+      "follow");
+  detail::Step<Body> step;
+  for (const auto& setting : {a, b, c, d}) step.settings.apply(setting);
+  step.settings.file = file;
+  step.settings.line = line;
+  return step;
+}
+
+/// All steps of a flow, in any order.
+template <class... Steps>
+constexpr auto graph(Steps... steps) {
+  return detail::GraphDeclaration<Steps...>{{steps...}};
+}
+
+}  // namespace metaflow

@@ -1,0 +1,149 @@
+#include <cstdlib>
+#include <exception>
+
+#include <cxxabi.h>
+
+#include <metaflow/detail/program.hpp>
+#include <metaflow/error.hpp>
+
+namespace metaflow::detail {
+namespace {
+
+std::string absolute(const char* file) {
+  const std::unique_ptr<char, decltype(&std::free)> path(::realpath(file, nullptr), &std::free);
+  return path ? path.get() : file;
+}
+
+/// Type and words of an exception that is no std::exception.
+Failure describe_foreign_exception() {
+  const auto* type = abi::__cxa_current_exception_type();
+  Failure failure;
+  failure.type = type ? type_text(*type) : "unknown exception";
+  try {
+    throw;
+  } catch (const char* text) {
+    failure.message = text ? text : "";
+  } catch (const std::string& text) {
+    failure.message = text;
+  } catch (int number) {
+    failure.message = std::to_string(number);
+  } catch (...) {
+    failure.message = "an exception of type " + failure.type;
+  }
+  return failure;
+}
+
+}  // namespace
+
+std::string text_of_case(std::string_view key) { return std::string(key); }
+std::string text_of_case(bool key) { return key ? "True" : "False"; }
+std::string text_of_case(long long key) { return std::to_string(key); }
+
+model::Step describe(const StepView& view, const StepSettings& settings) {
+  model::Step step;
+  step.name = view.name;
+  step.takes = view.takes;
+  step.argument_count = view.argument_count;
+  step.transition = view.transition;
+  step.next.assign(view.next.begin(), view.next.end());
+  step.marked_start = view.marked_start;
+  step.marked_end = view.marked_end;
+  step.documentation = settings.documentation;
+  step.source_file = absolute(settings.file);
+  step.line = settings.line;
+  if (settings.retries)
+    step.decorators.push_back({"retry",
+                               {{"times", std::to_string(settings.retry.times)},
+                                {"minutes_between_retries", std::to_string(settings.retry.minutes_between_retries)}}});
+  return step;
+}
+
+TaskView view_of_task(TaskContext& task, const model::Flow& flow, const model::Step& step) {
+  return {&task.inherited(), flow.name, step.name, &task.current().foreach_stack, step.takes == Takes::branches};
+}
+
+const ForeachFrame* find_frame(const TaskView& view, std::string_view variable) {
+  for (auto frame = view.foreach_stack->rbegin(); frame != view.foreach_stack->rend(); ++frame)
+    if (frame->variable == variable) return &*frame;
+  return nullptr;
+}
+
+Value item_at(const Value& container, std::int64_t index) {
+  const auto i = static_cast<std::size_t>(index);
+  if (index >= 0 && container.kind() == ValueKind::dict) {
+    if (i < container.pairs().size()) return Value::tuple({container.pairs()[i].first, container.pairs()[i].second});
+  } else if (index >= 0) {
+    std::vector<Value> storage;
+    const auto items = read_items(container, storage);
+    if (i < items.size()) return items[i];
+  }
+  throw Error(ErrorCode::not_found, "the foreach has no item number " + std::to_string(index));
+}
+
+pickle::Document load_foreach(const TaskView& view, const ForeachFrame& frame) {
+  const auto reference = view.source->find(frame.variable);
+  if (!reference)
+    throw Error(ErrorCode::not_found, "cannot find the item of step '" + view.step_name + "': the artifact '" +
+                                          frame.variable + "' that the foreach goes over is not there");
+  return pickle::decode_document(view.source->load(frame.variable, *reference));
+}
+
+void throw_no_item(const TaskView& view) {
+  throw Error(ErrorCode::internal, "step '" + view.step_name + "' takes an item, but runs outside any foreach");
+}
+
+void throw_no_items(std::string_view artifact) {
+  throw Error(ErrorCode::invalid,
+              "foreach over '" + std::string(artifact) + "' has no items: it needs at least one to go on",
+              "Invalid transition");
+}
+
+void require_one_axis(std::string_view artifact, std::size_t rank) {
+  if (rank == 1) return;
+  throw Error(ErrorCode::invalid,
+              "foreach over the array '" + std::string(artifact) + "' needs one axis, it has " + std::to_string(rank),
+              "Invalid transition");
+}
+
+void throw_no_case(const model::Step& step, const Value& value) {
+  std::string cases;
+  for (const auto& known : step.cases) cases += (cases.empty() ? "" : ", ") + known.value;
+  throw Error(
+      ErrorCode::invalid,
+      "switch on '" + step.condition + "' has no case for its value " + value.repr() + "; the cases are: " + cases,
+      "Invalid transition");
+}
+
+Failure describe_exception() {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return {"metaflow::Error", error.what(), error.what(), error.headline()};
+  } catch (const std::exception& error) {
+    return {type_text(typeid(error)), error.what(), error.what(), {}};
+  } catch (const abi::__forced_unwind&) {
+    throw;  // the thread is being cancelled
+  } catch (...) {
+    auto failure = describe_foreign_exception();
+    failure.stacktrace = failure.message;
+    return failure;
+  }
+}
+
+void save(std::span<Slot* const> slots, TaskContext& task, StepResult& result) {
+  std::vector<NamedArtifact> values;
+  for (const auto* slot : slots) {
+    try {
+      SlotAccess::save(*slot, values, task);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::invalid) throw;
+      if (result.failure) continue;  // what went wrong first says more
+      const auto message =
+          "cannot store artifact '" + std::string(SlotAccess::name(*slot)) + "': " + std::string(error.what());
+      result = {Failure{"metaflow::Error", message, message, "Artifact not stored"}, {}, {}};
+    }
+  }
+  task.store(values);
+}
+
+}  // namespace metaflow::detail

@@ -1,0 +1,102 @@
+#include <gtest/gtest.h>
+
+#include "fake_task.hpp"
+
+namespace mf = metaflow;
+
+namespace {
+
+using mf::testing::FakeTask;
+using Names = std::vector<std::string>;
+
+struct Films {
+  static constexpr std::string_view documentation = "Mean gross of each genre.";
+
+  mf::Parameter<std::string> csv{"movies.csv", "Table of films"};
+  mf::Artifact<std::vector<std::string>> genres;
+  mf::Artifact<std::string> genre;
+  mf::Artifact<double> gross;
+  mf::Artifact<std::map<std::string, double>> table;
+
+  void start() { genres = {"comedy", "drama"}; }
+  void stats(const std::string& item, const mf::Current& current) {
+    genre = item;
+    gross = static_cast<double>(item.size()) + static_cast<double>(current.retry_count);
+  }
+  void join(mf::Inputs<Films> branches) {
+    std::map<std::string, double> rows;
+    for (const auto& branch : branches) rows[branch.genre] = branch.gross;
+    table = rows;
+  }
+  void end() {}
+
+  static constexpr auto graph() {
+    using F = Films;
+    return mf::graph(mf::step<&F::start>(mf::doc("Finds the genres")).foreach<&F::genres, &F::stats>(),
+                     mf::step<&F::stats>(mf::retry({.times = 3})).to<&F::join>(), mf::step<&F::join>().to<&F::end>(),
+                     mf::step<&F::end>());
+  }
+};
+
+TEST(Program, NamesEverythingAsTheStructDoes) {
+  const auto flow = mf::program<Films>().flow;
+  EXPECT_EQ(flow.name, "Films");
+  EXPECT_EQ(flow.documentation, "Mean gross of each genre.");
+  ASSERT_EQ(flow.steps.size(), 4u);
+  EXPECT_EQ(flow.steps[0].name, "start");
+  EXPECT_EQ(flow.steps[0].transition, mf::model::Transition::foreach);
+  EXPECT_EQ(flow.steps[0].foreach_artifact, "genres");
+  EXPECT_EQ(flow.steps[0].next, Names{"stats"});
+  EXPECT_EQ(flow.steps[0].documentation, "Finds the genres");
+  EXPECT_EQ(flow.steps[1].takes, mf::model::Takes::item);
+  EXPECT_EQ(flow.steps[2].takes, mf::model::Takes::branches);
+  EXPECT_EQ(flow.parameters.at(0).name, "csv");
+}
+
+TEST(Program, KnowsWhereTheStepsStand) {
+  const auto flow = mf::program<Films>().flow;
+  EXPECT_TRUE(flow.source_file.ends_with("/flow_test.cpp")) << flow.source_file;
+  EXPECT_GT(flow.steps[0].line, 0);
+  EXPECT_GE(flow.steps[3].line, flow.steps[0].line);
+}
+
+TEST(Program, RetryIsADecorator) {
+  const auto flow = mf::program<Films>().flow;
+  const mf::model::Decorator retry{"retry", {{"times", "3"}, {"minutes_between_retries", "2"}}};
+  EXPECT_EQ(flow.steps[1].decorators, std::vector{retry});
+  EXPECT_TRUE(flow.steps[0].decorators.empty());
+}
+
+TEST(Step, LeavesWhatItSet) {
+  FakeTask task;
+  const auto result = task.run<Films>("start");
+  EXPECT_FALSE(result.failure);
+  EXPECT_EQ(task.left<Names>("genres"), (Names{"comedy", "drama"}));
+  EXPECT_EQ(task.stored, Names{"genres"});
+}
+
+TEST(Foreach, ShowsEachItem) {
+  FakeTask task;
+  EXPECT_EQ(task.run<Films>("start").foreach_values, (Names{"comedy", "drama"}));
+}
+
+TEST(Foreach, GivesTheBodyItsItemAndCurrent) {
+  FakeTask task;
+  task.before.with("genres", Names{"comedy", "drama"});
+  task.current_.foreach_stack = {{"stats", "genres", 2, 1, "drama"}};
+  task.current_.retry_count = 2;
+  EXPECT_FALSE(task.run<Films>("stats").failure);
+  EXPECT_EQ(task.left<std::string>("genre"), "drama");
+  EXPECT_EQ(task.left<double>("gross"), 7);
+}
+
+TEST(Join, ReadsEachBranch) {
+  FakeTask task;
+  task.inputs.emplace_back().with("genre", std::string("comedy")).with("gross", 1.5);
+  task.inputs.emplace_back().with("genre", std::string("drama")).with("gross", 2.5);
+  EXPECT_FALSE(task.run<Films>("join").failure);
+  EXPECT_EQ((task.left<std::map<std::string, double>>("table")),
+            (std::map<std::string, double>{{"comedy", 1.5}, {"drama", 2.5}}));
+}
+
+}  // namespace
