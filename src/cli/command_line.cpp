@@ -1,0 +1,159 @@
+#include <algorithm>
+#include <filesystem>
+
+#include <metaflow/error.hpp>
+#include <metaflow/task.hpp>
+
+#include <fmt/format.h>
+
+#include "base/version.hpp"
+#include "cli/commands.hpp"
+#include "cli/help_text.hpp"
+#include "cli/suggestion.hpp"
+
+namespace metaflow::cli {
+namespace {
+
+constexpr const char* environment_prefix = "METAFLOW";
+
+void describe_nothing(Command&, const model::Flow&) {}
+
+std::string program_name(const Invocation& invocation) {
+  return std::filesystem::path(invocation.script).filename().string();
+}
+
+Command described(const FlowCommand& command, const model::Flow& flow) {
+  Command table{.name = command.name, .summary = command.summary};
+  command.describe(table, flow);
+  return table;
+}
+
+std::string top_level_help(const Invocation& invocation) {
+  std::vector<Command> commands;
+  for (const auto& each : flow_commands())
+    if (each.visibility == Visibility::shown) commands.push_back({.name = each.name, .summary = each.summary});
+  auto options = top_level_options();
+  options.description = invocation.program.flow.documentation;
+  const auto program = program_name(invocation);
+  return help_text(program, options, environment_prefix, commands) +
+         fmt::format("'{} run --help' shows the parameters of this flow.\n", program);
+}
+
+std::string command_environment_prefix(std::string_view command) {
+  std::string prefix = std::string(environment_prefix) + '_';
+  for (const char c : command)
+    prefix += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return prefix;
+}
+
+const FlowCommand& find_command(const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& each : flow_commands()) {
+    if (each.name == name) return each;
+    if (each.visibility == Visibility::shown) names.emplace_back(each.name);
+  }
+  throw Error(ErrorCode::usage, fmt::format("No such command '{}'.{}", name, did_you_mean(name, names)));
+}
+
+/// Runs `action`; an Error(usage) is shown as one of `table` and makes exit code 2.
+template <class Action>
+int with_usage(const Invocation& invocation, const Command& table, Action action) {
+  try {
+    return action();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::usage) throw;
+    const auto program = program_name(invocation);
+    invocation.console.usage_error(usage_line(program, table),
+                                   table.name.empty() ? program : program + ' ' + table.name, error.what());
+    return 2;
+  }
+}
+
+int execute_command(Invocation& invocation, const FlowCommand& command, const std::vector<std::string>& words) {
+  const auto table = described(command, invocation.program.flow);
+  return with_usage(invocation, table, [&] {
+    const auto prefix = command_environment_prefix(command.name);
+    const auto top = top_level_options();
+    // Help reads no configuration: it works however damaged that is.
+    if (std::find(words.begin(), words.end(), "--help") == words.end()) show_banner(invocation);
+    invocation.own = parse_arguments(table, words, prefix, Followed::by_arguments, &top);
+    if (!invocation.own.help_wanted()) return command.execute(invocation);
+    print(help_text(program_name(invocation), table, prefix));
+    return 0;
+  });
+}
+
+/// The options of the command in use are those that may have been put before it by mistake.
+Command misplaced_options(const Invocation& invocation, const std::vector<std::string>& words) {
+  for (const auto& each : flow_commands())
+    if (std::find(words.begin(), words.end(), each.name) != words.end())
+      return described(each, invocation.program.flow);
+  return {};
+}
+
+int execute_program(Invocation& invocation, const std::vector<std::string>& words) {
+  const auto table = top_level_options();
+  const FlowCommand* command = nullptr;
+  std::vector<std::string> rest;
+  const int code = with_usage(invocation, table, [&] {
+    const auto elsewhere = misplaced_options(invocation, words);
+    invocation.top = parse_arguments(table, words, environment_prefix, Followed::by_command, &elsewhere);
+    invocation.console.be_quiet(invocation.top.flag("quiet"));
+    rest = invocation.top.rest();
+    if (!invocation.top.help_wanted()) command = &find_command(rest.empty() ? "check" : rest.front());
+    return 0;
+  });
+  if (code != 0) return code;
+  if (command == nullptr) return execute_help(invocation);
+  if (!rest.empty()) rest.erase(rest.begin());
+  return execute_command(invocation, *command, rest);
+}
+
+}  // namespace
+
+const std::vector<FlowCommand>& flow_commands() {
+  static const auto shown = Visibility::shown, hidden = Visibility::accepted;
+  static const std::vector<FlowCommand> commands = {
+      {"run", "Run the flow on this machine.", shown, describe_run, execute_run},
+      {"check", "Check that the flow is valid (default).", shown, describe_check, execute_check},
+      {"show", "Show the steps of the flow.", shown, describe_nothing, execute_show},
+      {"dump", "Show the artifacts of a task, or of all tasks of a step.", shown, describe_dump, execute_dump},
+      {"logs", "Show what a task printed, or all tasks of a step.", shown, describe_logs, execute_logs},
+      {"output-dot", "Draw the flow: a graph for Graphviz.", shown, describe_nothing, execute_output_dot},
+      {"output-raw", "Show the graph of the flow in full.", shown, describe_output_raw, execute_output_raw},
+      {"version", "Show the version of Metaflow.", shown, describe_nothing, execute_version},
+      {"help", "Show this list.", shown, describe_nothing, execute_help},
+      {"step", "Execute one task; how tasks are started again by themselves.", hidden, describe_step, execute_step},
+  };
+  return commands;
+}
+
+int execute_version(Invocation& invocation) {
+  invocation.console.echo(version);
+  return 0;
+}
+
+int execute_help(Invocation& invocation) {
+  print(top_level_help(invocation));
+  return 0;
+}
+
+}  // namespace metaflow::cli
+
+namespace metaflow {
+
+int run_command_line(const FlowProgram& program, int argc, char** argv) {
+  cli::Invocation invocation{.program = program, .script = argc > 0 ? argv[0] : program.flow.name};
+  try {
+    const int code = cli::execute_program(invocation, {argv + std::min(argc, 1), argv + argc});
+    cli::flush_output();
+    return code;
+  } catch (const Error& error) {
+    invocation.console.error(error);
+  } catch (const std::exception& error) {
+    invocation.console.internal_error(error.what());
+  }
+  return 1;
+}
+
+}  // namespace metaflow

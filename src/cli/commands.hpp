@@ -1,0 +1,45 @@
+#pragma once
+
+#include <vector>
+
+#include "cli/invocation.hpp"
+
+namespace metaflow::cli {
+
+/// One command of flow programs. Its options are only put together when it is used.
+struct FlowCommand {
+  const char* name;
+  const char* summary;
+  Visibility visibility;
+  /// Adds options and arguments; `flow` for those that depend on it.
+  void (*describe)(Command& command, const model::Flow& flow);
+  /// Returns the exit code; throws Error.
+  int (*execute)(Invocation& invocation);
+};
+
+/// All of them, in the order of help.
+const std::vector<FlowCommand>& flow_commands();
+
+void describe_run(Command& command, const model::Flow& flow);
+int execute_run(Invocation& invocation);
+void describe_step(Command& command, const model::Flow& flow);
+int execute_step(Invocation& invocation);
+void describe_check(Command& command, const model::Flow& flow);
+int execute_check(Invocation& invocation);
+int execute_show(Invocation& invocation);
+int execute_output_dot(Invocation& invocation);
+void describe_output_raw(Command& command, const model::Flow& flow);
+int execute_output_raw(Invocation& invocation);
+void describe_dump(Command& command, const model::Flow& flow);
+int execute_dump(Invocation& invocation);
+void describe_logs(Command& command, const model::Flow& flow);
+int execute_logs(Invocation& invocation);
+int execute_version(Invocation& invocation);
+int execute_help(Invocation& invocation);
+
+/// Throws Error that says what is wrong with the flow, if anything is.
+void require_valid(const model::Flow& flow);
+/// The same, and says that all is well.
+void validate_flow(const model::Flow& flow, const Console& console);
+
+}  // namespace metaflow::cli

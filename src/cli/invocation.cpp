@@ -1,0 +1,112 @@
+#include "cli/invocation.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "base/configuration.hpp"
+#include "base/version.hpp"
+
+namespace metaflow::cli {
+namespace {
+
+Option choice(std::string name, std::string help, std::vector<std::string> choices, Visibility visibility) {
+  return {.name = std::move(name),
+          .help = std::move(help),
+          .default_text = choices.front(),
+          .choices = choices,
+          .visibility = visibility};
+}
+
+/// What the command line, the environment or the configuration says about where things go.
+std::string configured(const Arguments& top, const std::string& option, std::string_view setting_name) {
+  if (top.given(option)) return top.text(option);
+  return setting(setting_name).value_or(top.text(option));
+}
+
+void require_local(const Arguments& top, const std::string& option, std::string_view setting_name) {
+  const auto kind = configured(top, option, setting_name);
+  if (kind != "local")
+    throw Error(ErrorCode::usage, fmt::format("Invalid value for '--{}': '{}' is not available in this version; only "
+                                              "'local' is (METAFLOW_{} or the configuration asks for it).",
+                                              option, kind, setting_name));
+}
+
+}  // namespace
+
+Command top_level_options() {
+  const auto shown = Visibility::shown, accepted = Visibility::accepted;
+  return {
+      .name = "",
+      .summary = "",
+      .options = {
+          {.name = "quiet", .kind = OptionKind::flag, .help = "Say only what is asked for.", .off_name = "not-quiet"},
+          choice("metadata", "Where runs are recorded.", {"local"}, shown),
+          choice("datastore", "Where artifacts are stored.", {"local"}, shown),
+          {.name = "datastore-root", .help = "The folder of the datastore, instead of the nearest .metaflow."},
+          {.name = "with",
+           .kind = OptionKind::repeated,
+           .type = "DECORATOR",
+           .help = "Add a decorator to all steps, for example retry:times=3. May be repeated.",
+           .variable = "DECOSPECS"},
+          choice("environment", "", {"local"}, accepted),
+          {.name = "package-suffixes", .visibility = accepted},
+          {.name = "pylint", .kind = OptionKind::flag, .off_name = "no-pylint", .visibility = accepted},
+          choice("event-logger", "", {"nullSidecarLogger"}, accepted),
+          choice("monitor", "", {"nullSidecarMonitor"}, accepted),
+      }};
+}
+
+void show_banner(const Invocation& invocation) {
+  if (invocation.console.quiet()) return;
+  const auto identity = metadata::current_identity();
+  invocation.console.echo(
+      fmt::format("Metaflow {} executing {} for {}", version, invocation.flow_name(), identity.name_space()),
+      Style::banner);
+  if (identity.is_fallback_root)
+    invocation.console.echo("No user is named but root; set METAFLOW_USER to keep your runs apart from others'.");
+}
+
+std::string find_datastore_root(const Invocation& invocation, bool announce) {
+  require_local(invocation.top, "datastore", "DEFAULT_DATASTORE");
+  require_local(invocation.top, "metadata", "DEFAULT_METADATA");
+  const auto asked = invocation.top.given("datastore-root") ? invocation.top.optional_text("datastore-root")
+                                                            : setting("DATASTORE_ROOT");
+  if (asked && !asked->empty()) return std::filesystem::absolute(*asked).lexically_normal().string();
+  const auto root = find_local_root();
+  if (!root.foreign_owner.empty())
+    invocation.console.echo(fmt::format("The datastore {} belongs to {}: believe what it holds only if you trust them.",
+                                        root.path, root.foreign_owner),
+                            Style::highlight);
+  if (!root.exists && announce)
+    invocation.console.echo(fmt::format("Creating local datastore in current directory ({})", root.path));
+  return root.path;
+}
+
+LocalStores::LocalStores(const std::string& root)
+    : objects_(storage::open_directory_store(root)), metadata_(metadata::open_local_metadata(root)) {}
+
+InputPath parse_input_path(const std::string& text) {
+  std::vector<std::string> parts = {""};
+  for (const char c : text) {
+    if (c == '/')
+      parts.emplace_back();
+    else
+      parts.back() += c;
+  }
+  const bool is_plain = std::none_of(
+      parts.begin(), parts.end(), [](const std::string& part) { return part.empty() || part == "." || part == ".."; });
+  if (parts.size() < 2 || parts.size() > 3 || !is_plain)
+    throw Error(ErrorCode::invalid, fmt::format("'{}' is neither run/step nor run/step/task.", text),
+                "Invalid command");
+  parts.resize(3);
+  return {parts[0], parts[1], parts[2]};
+}
+
+void sort_task_ids(std::vector<std::string>& ids) {
+  std::sort(ids.begin(), ids.end(),
+            [](const std::string& a, const std::string& b) { return std::pair(a.size(), a) < std::pair(b.size(), b); });
+}
+
+}  // namespace metaflow::cli

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <metaflow/task.hpp>
+
+#include "cli/arguments.hpp"
+#include "cli/console.hpp"
+#include "metadata/metadata.hpp"
+#include "runtime/run.hpp"
+#include "storage/object_store.hpp"
+
+namespace metaflow::cli {
+
+/// One start of a flow program: what was asked for, and whom to talk to.
+struct Invocation {
+  const FlowProgram& program;
+  std::string script;  ///< as it was started, for hints the user can type
+  Console console = {};
+  Arguments top = {};  ///< options before the command
+  Arguments own = {};  ///< options and arguments of the command
+
+  const std::string& flow_name() const { return program.flow.name; }
+};
+
+/// The options every command shares.
+Command top_level_options();
+
+/// `Metaflow <version> executing <Flow> for <identity>`.
+void show_banner(const Invocation& invocation);
+
+/// The datastore that the options name; says once when it belongs to somebody else. With `announce`, says that a new
+/// one will be made. Error(usage) for a kind that is not available.
+std::string find_datastore_root(const Invocation& invocation, bool announce);
+
+/// Records and results under one local root.
+class LocalStores {
+ public:
+  explicit LocalStores(const std::string& root);
+  storage::ObjectStore& objects() { return *objects_; }
+  metadata::Metadata& metadata() { return *metadata_; }
+  runtime::Stores both() { return {*objects_, *metadata_}; }
+
+ private:
+  std::unique_ptr<storage::ObjectStore> objects_;
+  std::unique_ptr<metadata::Metadata> metadata_;
+};
+
+/// `run/step` or `run/step/task`.
+struct InputPath {
+  std::string run, step;
+  std::string task;  ///< empty: all of the step
+};
+InputPath parse_input_path(const std::string& text);
+
+/// Task ids in the order they were given out.
+void sort_task_ids(std::vector<std::string>& ids);
+
+}  // namespace metaflow::cli

@@ -1,0 +1,235 @@
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <set>
+
+#include <unistd.h>
+
+#include <metaflow/error.hpp>
+
+#include <fmt/format.h>
+
+#include "base/configuration.hpp"
+#include "base/files.hpp"
+#include "base/version.hpp"
+#include "cli/arguments.hpp"
+#include "cli/console.hpp"
+#include "cli/flow_file.hpp"
+#include "cli/help_text.hpp"
+#include "cli/installation.hpp"
+#include "cli/new_project.hpp"
+#include "cli/suggestion.hpp"
+#include "cli/tutorials.hpp"
+#include "metadata/metadata.hpp"
+
+namespace metaflow::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Words = std::vector<std::string>;
+
+struct ProgramCommand {
+  Command table;
+  int (*execute)(const Arguments& arguments);
+};
+
+const std::vector<ProgramCommand>& program_commands();
+
+const Command program = {.description =
+                             "metaflow FILE.cpp COMMAND builds a flow from one C++ file and runs a command of "
+                             "it: metaflow hello.cpp run. 'metaflow FILE.cpp help' lists those commands."};
+
+std::string program_help() {
+  std::vector<Command> commands;
+  for (const auto& each : program_commands()) commands.push_back(each.table);
+  return help_text("metaflow", program, "", commands);
+}
+
+int show_help(const Arguments&) {
+  print(program_help());
+  return 0;
+}
+
+int show_version(const Arguments&) { return 0; }  // said before every command
+
+int show_status(const Arguments&) {
+  const auto root = find_local_root();
+  if (!root.exists)
+    throw Error(ErrorCode::not_found,
+                "There is no '.metaflow' in this folder or above it: nothing has run here yet, or it was elsewhere.",
+                "No flows");
+  if (!root.foreign_owner.empty()) print(fmt::format("It belongs to {}.\n", root.foreign_owner));
+  print(fmt::format("Working tree found at: \"{}\"\n\n", fs::path(root.path).parent_path().string()));
+  const auto flows = metadata::open_local_metadata(root.path)->flows();
+  print(flows.empty() ? "No flow has run here yet.\n" : "Available flows:\n");
+  for (const auto& flow : std::set<std::string>(flows.begin(), flows.end())) print(fmt::format("* Flow('{}')\n", flow));
+  return 0;
+}
+
+int make_new(const Arguments& arguments) {
+  const auto name = *arguments.argument(0);
+  make_project(fs::current_path(), name);
+  print(fmt::format("{0}/ holds a flow that runs. To try it:\n    cd {0}\n    metaflow {0}.cpp run\n", name));
+  return 0;
+}
+
+EpisodeText read_episode(const fs::path& folder) {
+  return parse_episode(read_text_file((folder / "README.md").string()).value_or(""));
+}
+
+Words require_episodes(const fs::path& folder) {
+  auto names = episode_names(folder);
+  if (names.empty())
+    throw Error(ErrorCode::not_found, fmt::format("There are no tutorials in {}.", folder.string()), "No tutorials");
+  return names;
+}
+
+void require_episode(const Words& names, const std::string& name) {
+  if (std::find(names.begin(), names.end(), name) == names.end())
+    throw Error(ErrorCode::usage, fmt::format("There is no episode '{}'.{} 'metaflow tutorials list' shows them all.",
+                                              name, did_you_mean(name, names)));
+}
+
+int list_tutorials(const Arguments&) {
+  const auto folder = find_installation().tutorials_folder;
+  print("Episodes:\n");
+  for (const auto& name : require_episodes(folder))
+    print(fmt::format("* {:<20} - {}\n", name, read_episode(folder / name).title));
+  print("\nTo pull the episodes, type:\nmetaflow tutorials pull\n");
+  return 0;
+}
+
+bool is_agreed(const fs::path& target) {
+  if (::isatty(STDIN_FILENO) != 1)
+    throw Error(ErrorCode::conflict,
+                fmt::format("{} exists already, and nobody is here to be asked; remove it first.", target.string()),
+                "Folder exists");
+  print(fmt::format("{} exists already. Replace it? [y/N] ", target.string()));
+  flush_output();
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+int pull_tutorials(const Arguments& arguments) {
+  const auto folder = find_installation().tutorials_folder;
+  auto names = require_episodes(folder);
+  if (const auto episode = arguments.optional_text("episode")) {
+    require_episode(names, *episode);
+    names = {*episode};
+  }
+  for (const auto& name : names) {
+    const auto target = fs::path("metaflow-tutorials") / name;
+    if (fs::exists(target) && !is_agreed(target)) {
+      print(fmt::format("{} stays as it is.\n", target.string()));
+      continue;
+    }
+    copy_episode(folder / name, target);
+    print(fmt::format("Pulled episode \"{}\" into {}.\n", name, target.string()));
+  }
+  print("\nTo know more about an episode, type:\nmetaflow tutorials info EPISODE\n");
+  return 0;
+}
+
+int describe_tutorial(const Arguments& arguments) {
+  const auto folder = find_installation().tutorials_folder;
+  const auto name = *arguments.argument(0);
+  require_episode(require_episodes(folder), name);
+  const auto episode = read_episode(folder / name);
+  print(fmt::format("Synopsis:\n{}\n", episode.synopsis));
+  const auto section = [](std::string_view heading, const Words& lines) {
+    if (!lines.empty()) print(fmt::format("\n{}\n{}\n", heading, fmt::join(lines, "\n")));
+  };
+  section("Showcasing:", episode.showcasing);
+  section("Before playing:", episode.before);
+  section("To play:", episode.play);
+  return 0;
+}
+
+const std::vector<ProgramCommand>& tutorial_commands() {
+  static const std::vector<ProgramCommand> commands = {
+      {{.name = "list", .summary = "List the episodes."}, list_tutorials},
+      {{.name = "info", .summary = "Describe an episode.", .arguments = {{"EPISODE"}}}, describe_tutorial},
+      {{.name = "pull",
+        .summary = "Copy the episodes into ./metaflow-tutorials.",
+        .options = {{.name = "episode", .help = "This one alone."}}},
+       pull_tutorials},
+  };
+  return commands;
+}
+
+const std::vector<ProgramCommand>& program_commands() {
+  static const std::vector<ProgramCommand> commands = {
+      {{.name = "new", .summary = "Make a folder with a flow of your own that builds.", .arguments = {{"NAME"}}},
+       make_new},
+      {{.name = "tutorials", .summary = "List, describe and copy the tutorials."}, nullptr},
+      {{.name = "status", .summary = "List the flows that have run here."}, show_status},
+      {{.name = "version", .summary = "Show the version."}, show_version},
+      {{.name = "help", .summary = "Show this message."}, show_help},
+  };
+  return commands;
+}
+
+/// Runs the command that `words` begin with; `parent` is what was typed before.
+int dispatch(const std::string& parent, const std::vector<ProgramCommand>& commands, const Words& words) {
+  Words names;
+  for (const auto& each : commands) names.push_back(each.table.name);
+  const auto found = std::find(names.begin(), names.end(), words.front());
+  if (found == names.end())
+    throw Error(ErrorCode::usage,
+                fmt::format("No such command '{}'.{}", words.front(), did_you_mean(words.front(), names)));
+  const auto& command = commands[static_cast<std::size_t>(found - names.begin())];
+  const Words rest(words.begin() + 1, words.end());
+  if (command.execute == nullptr && !rest.empty() && rest.front() != "--help")
+    return dispatch(parent + ' ' + command.table.name, tutorial_commands(), rest);
+  std::vector<Command> tables;
+  if (command.execute == nullptr)
+    for (const auto& each : tutorial_commands()) tables.push_back(each.table);
+  const auto arguments = parse_arguments(command.table, rest, "METAFLOW");
+  if (command.execute != nullptr && !arguments.help_wanted()) return command.execute(arguments);
+  print(help_text(parent, command.table, "", tables));
+  return 0;
+}
+
+int execute(const Words& words) {
+  if (words.empty() || words.front() == "--help") {
+    print(fmt::format("Metaflow ({}): flows in plain C++, from a laptop to the cloud\n\n", version) + program_help());
+    return 0;
+  }
+  const auto& first = words.front();
+  if (is_flow_file(first)) return run_flow_file(first, {words.begin() + 1, words.end()});
+  std::error_code ignored;
+  if (first.find('/') != std::string::npos || fs::exists(first, ignored))
+    throw Error(ErrorCode::usage,
+                fs::is_directory(first, ignored)
+                    ? fmt::format("'{}' is a folder; name the flow file in it: metaflow {}/FLOW.cpp run", first,
+                                  fs::path(first).lexically_normal().string())
+                    : fmt::format("'{}' is no C++ source file: its name should end in .cpp.", first));
+  print(fmt::format("Metaflow ({})\n\n", version));
+  return dispatch("metaflow", program_commands(), words);
+}
+
+int run(const Words& words) {
+  const Console console;
+  try {
+    const int code = execute(words);
+    flush_output();
+    return code;
+  } catch (const Error& error) {
+    std::fflush(stdout);
+    if (error.code() == ErrorCode::usage) {
+      console.usage_error(usage_line("metaflow", program), "metaflow", error.what());
+      return 2;
+    }
+    console.error(error);
+  } catch (const std::exception& error) {
+    console.internal_error(error.what());
+  }
+  return 1;
+}
+
+}  // namespace
+}  // namespace metaflow::cli
+
+int main(int argc, char** argv) { return metaflow::cli::run({argv + std::min(argc, 1), argv + argc}); }

@@ -1,0 +1,78 @@
+#include "cli/tutorials.hpp"
+
+#include <algorithm>
+#include <sstream>
+
+#include <metaflow/error.hpp>
+
+namespace metaflow::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view bold = "**";
+
+/// A line that is bold as a whole, without the marks; empty for any other.
+std::string bold_text(const std::string& line) {
+  if (line.size() < 5 || !line.starts_with(bold) || !line.ends_with(bold)) return "";
+  return line.substr(2, line.size() - 4);
+}
+
+/// `# Episode 00-x: Title` without what stands before the title.
+std::string title_of(const std::string& line) {
+  const auto colon = line.find(": ");
+  return colon == std::string::npos ? line.substr(2) : line.substr(colon + 2);
+}
+
+std::vector<std::string>* list_under(EpisodeText& episode, const std::string& heading) {
+  if (heading == "Showcasing:") return &episode.showcasing;
+  if (heading == "Before playing this episode:") return &episode.before;
+  if (heading == "To play this episode:") return &episode.play;
+  return nullptr;
+}
+
+}  // namespace
+
+EpisodeText parse_episode(std::string_view readme) {
+  EpisodeText episode;
+  std::vector<std::string>* list = nullptr;
+  std::istringstream lines{std::string(readme)};
+  for (std::string line; std::getline(lines, line);) {
+    const auto heading = bold_text(line);
+    if (auto* named = list_under(episode, heading)) {
+      list = named;
+    } else if (!heading.empty()) {
+      if (episode.synopsis.empty()) episode.synopsis = heading;
+      list = nullptr;
+    } else if (line.starts_with("# ")) {
+      episode.title = title_of(line);
+    } else if (list != nullptr && !line.empty()) {
+      std::erase(line, '`');
+      list->push_back(line);
+    }
+  }
+  return episode;
+}
+
+std::vector<std::string> episode_names(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code problem;
+  for (const auto& entry : fs::directory_iterator(folder, problem))
+    if (fs::exists(entry.path() / "README.md")) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void copy_episode(const fs::path& episode, const fs::path& target) {
+  try {
+    fs::remove_all(target);
+    fs::create_directories(target.parent_path());
+    // Without copy_symlinks, links are followed: the data comes along as a file.
+    fs::copy(episode, target, fs::copy_options::recursive);
+  } catch (const fs::filesystem_error& error) {
+    throw Error(ErrorCode::denied, "cannot copy the episode to " + target.string() + ": " + error.code().message(),
+                "Copy failed");
+  }
+}
+
+}  // namespace metaflow::cli
