@@ -18,10 +18,10 @@ std::string excerpt(const Value& value) {
   return " (" + std::string(part) + (part.size() < text.size() ? "…)" : ")");
 }
 
-/// A numpy scalar, or array without axes, as the plain number it is.
-Value plain(const Value& value) {
-  const bool is_single = value.kind() == ValueKind::array && value.as_array().shape.empty();
-  return is_single ? array_item(value.as_array(), 0) : value;
+/// The plain number that a numpy scalar, or array without axes, is; all else as it is. `storage` holds what had to be made.
+const Value& plain(const Value& value, Value& storage) {
+  if (value.kind() != ValueKind::array || !value.as_array().shape.empty()) return value;
+  return storage = array_item(value.as_array(), 0);
 }
 
 }  // namespace
@@ -50,7 +50,8 @@ void unnamed_enumerator(long long value) {
 }
 
 bool read_integer(const Value& given, std::span<std::byte> out, bool is_signed, std::string_view asked) {
-  const Value value = plain(given);
+  Value storage;
+  const Value& value = plain(given, storage);
   std::byte small[8];
   std::span<const std::byte> bytes;
   if (value.kind() == ValueKind::integer) {
@@ -73,13 +74,15 @@ bool read_integer(const Value& given, std::span<std::byte> out, bool is_signed, 
 }
 
 double read_real(const Value& given) {
-  const Value value = plain(given);
+  Value storage;
+  const Value& value = plain(given, storage);
   if (value.kind() != ValueKind::real && value.kind() != ValueKind::integer) wrong_type(given, "float");
   return value.as_real();
 }
 
 bool read_boolean(const Value& given) {
-  const Value value = plain(given);
+  Value storage;
+  const Value& value = plain(given, storage);
   if (value.kind() != ValueKind::boolean) wrong_type(given, "bool");
   return value.as_boolean();
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include <metaflow/codec.hpp>
 #include <metaflow/error.hpp>
@@ -187,9 +188,9 @@ void Reader::read_scalar(unsigned char code) {
     case BININT2:
       return push(little_endian(2));
     default: {
-      std::uint64_t bits = 0;
-      for (const char byte : take(8)) bits = (bits << 8) | static_cast<unsigned char>(byte);
-      return push(std::bit_cast<double>(bits));
+      std::uint64_t bits;
+      std::memcpy(&bits, take(8).data(), sizeof bits);
+      return push(std::bit_cast<double>(__builtin_bswap64(bits)));
     }
   }
 }
@@ -255,17 +256,17 @@ void Reader::change_container(unsigned char code) {
     case TUPLE3:
       return push_items(ValueKind::tuple, pop_many(3));
     case DICT:
-      return push_dict(pop_to_mark());
+      return push_dict(leave_mark());
     case APPEND:
-      return append(pop_many(1));
+      return append(top(1));
     case APPENDS:
-      return append(pop_to_mark());
+      return append(leave_mark());
     case SETITEM:
-      return set_items(pop_many(2));
+      return set_items(top(2));
     case SETITEMS:
-      return set_items(pop_to_mark());
+      return set_items(leave_mark());
     case ADDITEMS:
-      return add_items(pop_to_mark());
+      return add_items(leave_mark());
     default:
       damaged("byte " + std::to_string(code) + " is no opcode");
   }
@@ -288,19 +289,23 @@ void Reader::pop(bool to_mark) {
     pop();
 }
 
-std::vector<Value> Reader::pop_many(std::size_t count) {
+std::size_t Reader::top(std::size_t count) const {
   if (stack_.size() - fence() < count)
     damaged("it takes " + std::to_string(count) + " values from a stack that has fewer");
-  const auto first = stack_.end() - static_cast<std::ptrdiff_t>(count);
-  std::vector<Value> values(std::make_move_iterator(first), std::make_move_iterator(stack_.end()));
-  stack_.erase(first, stack_.end());
-  return values;
+  return stack_.size() - count;
 }
 
-std::vector<Value> Reader::pop_to_mark() {
+std::size_t Reader::leave_mark() {
   if (marks_.empty()) damaged("no MARK comes before it");
-  auto values = pop_many(stack_.size() - marks_.back());
+  const std::size_t first = marks_.back();
   marks_.pop_back();
+  return first;
+}
+
+std::vector<Value> Reader::pop_from(std::size_t first) {
+  const auto begin = stack_.begin() + static_cast<std::ptrdiff_t>(first);
+  std::vector<Value> values(std::make_move_iterator(begin), std::make_move_iterator(stack_.end()));
+  stack_.erase(begin, stack_.end());
   return values;
 }
 
@@ -319,53 +324,59 @@ void Reader::take_in(Node& parent, const Value& child) {
     not_understood("parts of it are shared so often that it would not fit the memory");
 }
 
-/// The container on top of the stack, which this reader made and nothing holds yet.
-Reader::Node& Reader::growing_top() {
-  if (stack_.size() <= fence()) damaged("there is no container to add to");
-  auto* node = const_cast<Node*>(ValueAccess::node(stack_.back()));
-  if (!node) damaged("a " + stack_.back().type_name() + " cannot be added to");
+/// The container below stack position `first`, which this reader made and nothing holds yet.
+Reader::Node& Reader::growing_below(std::size_t first) {
+  if (first <= fence()) damaged("there is no container to add to");
+  const auto& below = stack_[first - 1];
+  auto* node = const_cast<Node*>(ValueAccess::node(below));
+  if (!node) damaged("a " + below.type_name() + " cannot be added to");
   if (node->sealed) not_understood("a container that is part of another is changed, or holds itself");
   return *node;
 }
 
-void Reader::append(std::vector<Value> items) {
-  auto& top = growing_top();
+namespace {
+
+/// Moves the values from `first` on from one vector to the end of another.
+void move_tail(std::vector<Value>& from, std::size_t first, std::vector<Value>& to) {
+  const auto begin = from.begin() + static_cast<std::ptrdiff_t>(first);
+  to.insert(to.end(), std::make_move_iterator(begin), std::make_move_iterator(from.end()));
+  from.erase(begin, from.end());
+}
+
+}  // namespace
+
+void Reader::append(std::size_t first) {
+  auto& top = growing_below(first);
   if (top.kind != ValueKind::list && top.kind != ValueKind::object)
-    damaged("a " + stack_.back().type_name() + " cannot be appended to");
-  for (const auto& item : items) take_in(top, item);
-  auto& all =
-      top.kind == ValueKind::list ? static_cast<ItemsNode&>(top).items : static_cast<ObjectNode&>(top).content.items;
-  all.insert(all.end(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
+    damaged("a " + stack_[first - 1].type_name() + " cannot be appended to");
+  for (std::size_t i = first; i < stack_.size(); ++i) take_in(top, stack_[i]);
+  const bool is_list = top.kind == ValueKind::list;
+  move_tail(stack_, first, is_list ? static_cast<ItemsNode&>(top).items : static_cast<ObjectNode&>(top).content.items);
 }
 
-void Reader::add_items(std::vector<Value> items) {
-  auto& top = growing_top();
-  if (top.kind != ValueKind::set) damaged("a " + stack_.back().type_name() + " is no set");
-  for (const auto& item : items) take_in(top, item);
-  auto& all = static_cast<ItemsNode&>(top).items;
-  all.insert(all.end(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
+void Reader::add_items(std::size_t first) {
+  auto& top = growing_below(first);
+  if (top.kind != ValueKind::set) damaged("a " + stack_[first - 1].type_name() + " is no set");
+  for (std::size_t i = first; i < stack_.size(); ++i) take_in(top, stack_[i]);
+  move_tail(stack_, first, static_cast<ItemsNode&>(top).items);
 }
 
-std::vector<Value::Pair> Reader::pairs_of(Node& parent, std::vector<Value> items) {
-  if (items.size() % 2 != 0) damaged("a key has no value");
-  std::vector<Value::Pair> pairs;
-  pairs.reserve(items.size() / 2);
-  for (std::size_t i = 0; i < items.size(); i += 2) {
-    take_in(parent, items[i]);
-    take_in(parent, items[i + 1]);
-    pairs.emplace_back(std::move(items[i]), std::move(items[i + 1]));
+void Reader::move_pairs(Node& parent, std::size_t first, std::vector<Value::Pair>& to) {
+  if ((stack_.size() - first) % 2 != 0) damaged("a key has no value");
+  for (std::size_t i = first; i < stack_.size(); i += 2) {
+    take_in(parent, stack_[i]);
+    take_in(parent, stack_[i + 1]);
+    to.emplace_back(std::move(stack_[i]), std::move(stack_[i + 1]));
   }
-  return pairs;
+  stack_.resize(first);
 }
 
-void Reader::set_items(std::vector<Value> items) {
-  auto& top = growing_top();
+void Reader::set_items(std::size_t first) {
+  auto& top = growing_below(first);
   if (top.kind != ValueKind::dict && top.kind != ValueKind::object)
-    damaged("a " + stack_.back().type_name() + " has no keys to set");
-  auto pairs = pairs_of(top, std::move(items));
-  auto& all =
-      top.kind == ValueKind::dict ? static_cast<DictNode&>(top).pairs : static_cast<ObjectNode&>(top).content.pairs;
-  all.insert(all.end(), std::make_move_iterator(pairs.begin()), std::make_move_iterator(pairs.end()));
+    damaged("a " + stack_[first - 1].type_name() + " has no keys to set");
+  const bool is_dict = top.kind == ValueKind::dict;
+  move_pairs(top, first, is_dict ? static_cast<DictNode&>(top).pairs : static_cast<ObjectNode&>(top).content.pairs);
 }
 
 void Reader::push_items(ValueKind kind, std::vector<Value> items) {
@@ -375,9 +386,9 @@ void Reader::push_items(ValueKind kind, std::vector<Value> items) {
   push(ValueAccess::wrap(std::move(node)));
 }
 
-void Reader::push_dict(std::vector<Value> items) {
+void Reader::push_dict(std::size_t first) {
   auto node = std::make_shared<DictNode>();
-  node->pairs = pairs_of(*node, std::move(items));
+  move_pairs(*node, first, node->pairs);
   push(ValueAccess::wrap(std::move(node)));
 }
 

@@ -54,17 +54,22 @@ class Reader {
   void push_new(Arguments&&... arguments);
   Value pop();
   std::size_t fence() const { return marks_.empty() ? 0 : marks_.back(); }
-  std::vector<Value> pop_to_mark();
-  std::vector<Value> pop_many(std::size_t count);
+  /// Stack position of the last `count` values.
+  std::size_t top(std::size_t count) const;
+  /// Stack position of the first value above the innermost mark, which is taken away.
+  std::size_t leave_mark();
+  std::vector<Value> pop_from(std::size_t first);
+  std::vector<Value> pop_to_mark() { return pop_from(leave_mark()); }
+  std::vector<Value> pop_many(std::size_t count) { return pop_from(top(count)); }
 
   void take_in(Node& parent, const Value& child);
-  Node& growing_top();
-  void append(std::vector<Value> items);
-  void set_items(std::vector<Value> items);
-  void add_items(std::vector<Value> items);
+  Node& growing_below(std::size_t first);
+  void append(std::size_t first);
+  void set_items(std::size_t first);
+  void add_items(std::size_t first);
   void push_items(ValueKind kind, std::vector<Value> items);
-  void push_dict(std::vector<Value> items);
-  std::vector<Value::Pair> pairs_of(Node& parent, std::vector<Value> items);
+  void push_dict(std::size_t first);
+  void move_pairs(Node& parent, std::size_t first, std::vector<Value::Pair>& to);
 
   void push_text(std::string_view bytes);
   void push_bytes(std::string_view bytes, bool is_bytearray = false);

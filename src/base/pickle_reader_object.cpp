@@ -189,9 +189,9 @@ bool Reader::call_numpy(std::string_view module, std::string_view name, std::spa
 
 void Reader::build() {
   const Value state = pop();
-  auto& top = growing_top();
-  if (top.kind != ValueKind::object) damaged("a " + stack_.back().type_name() + " has no state to set");
-  auto& object = static_cast<ObjectNode&>(top);
+  auto& below = growing_below(stack_.size());
+  if (below.kind != ValueKind::object) damaged("a " + stack_.back().type_name() + " has no state to set");
+  auto& object = static_cast<ObjectNode&>(below);
   if (build_array(object, state)) return;
   if (object.content.state) not_understood("the state of an object is set twice");
   take_in(object, state);

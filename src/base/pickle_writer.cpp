@@ -40,7 +40,9 @@ void Writer::opcode(unsigned char code) { body_ += static_cast<char>(code); }
 void Writer::put(const void* data, std::size_t size) { body_.append(static_cast<const char*>(data), size); }
 
 void Writer::little_endian(std::uint64_t value, std::size_t bytes) {
-  for (std::size_t i = 0; i < bytes; ++i) opcode(static_cast<unsigned char>(value >> (8 * i)));
+  char buffer[8];
+  for (std::size_t i = 0; i < bytes; ++i, value >>= 8) buffer[i] = static_cast<char>(value);
+  put(buffer, bytes);
 }
 
 void Writer::memoize() {
@@ -234,9 +236,10 @@ void Writer::big_integer(std::span<const std::byte> bytes) {
 
 void Writer::real(double value) {
   begin_value("float");
-  opcode(BINFLOAT);
-  const auto bits = std::bit_cast<std::uint64_t>(value);
-  for (int shift = 56; shift >= 0; shift -= 8) opcode(static_cast<unsigned char>(bits >> shift));
+  auto bits = std::bit_cast<std::uint64_t>(value);
+  char bytes[9] = {static_cast<char>(BINFLOAT)};
+  for (int i = 8; i > 0; --i, bits >>= 8) bytes[i] = static_cast<char>(bits);
+  put(bytes, sizeof bytes);
   end_value();
 }
 
