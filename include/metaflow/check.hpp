@@ -250,7 +250,7 @@ class GraphChecker {
     return from == to && step(from).transition == Transition::switch_on;
   }
 
-  /// Depth first from one step; order_ gets what is finished.
+  /// Depth first from one step, its last branch first; order_ gets what is finished.
   constexpr Verdict visit(int from, std::vector<int>& position) {
     constexpr int not_seen = -1, finished = -2;
     if (at(position, from) != not_seen) return {};
@@ -265,7 +265,7 @@ class GraphChecker {
         path.pop_back();
         continue;
       }
-      const int to = targets(here)[static_cast<std::size_t>(next++)];
+      const int to = targets(here)[targets(here).size() - 1 - static_cast<std::size_t>(next++)];
       if (is_recursion(here, to) || at(position, to) == finished) continue;
       if (at(position, to) != not_seen) return {Rule::cycle, to, here};
       at(position, to) = 0;
