@@ -9,8 +9,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <metaflow/error.hpp>
 #include <metaflow/pickle.hpp>
 
+#include "base/pipes.hpp"
 #include "base/random.hpp"
 #include "compute/launchers.hpp"
 #include "datastore/artifacts.hpp"

@@ -22,9 +22,9 @@ struct RunOptions {
   int max_workers = 16;
   int max_num_splits = 100;
   std::uint64_t max_log_bytes = 10'000'000;  ///< per stream and attempt
-  std::set<std::string> tags;
-  std::string name_space;  ///< for client calls inside the run; empty: global
-  std::string run_id_file, runner_attribute_file;
+  std::set<std::string> tags = {};
+  std::string name_space = {};  ///< for client calls inside the run; empty: global
+  std::string run_id_file = {}, runner_attribute_file = {};
 };
 
 /// Where a run's records go. All outlive the run.

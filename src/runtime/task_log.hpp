@@ -17,6 +17,7 @@ class LineSplitter {
   template <class TakeLine>
   void add(std::string_view bytes, const TakeLine& take_line) {
     while (!bytes.empty()) {
+      if (partial_.size() == longest_line && bytes.front() != '\n') flush(take_line);
       const auto newline = bytes.find('\n');
       const auto wanted = newline == bytes.npos ? bytes.size() : newline;
       const auto size = std::min(wanted, longest_line - partial_.size());
@@ -25,7 +26,7 @@ class LineSplitter {
         take_line(bytes.substr(0, size));
       } else {
         partial_.append(bytes.substr(0, size));
-        if (ends || partial_.size() == longest_line) flush(take_line);
+        if (ends) flush(take_line);
       }
       bytes.remove_prefix(size + (ends ? 1 : 0));
     }

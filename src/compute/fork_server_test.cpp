@@ -1,0 +1,281 @@
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <thread>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "compute/run_fixture.hpp"
+
+namespace metaflow::compute {
+namespace {
+
+using runtime::TaskOutcome;
+using runtime::TaskRequest;
+using testing::HasSubstr;
+
+constexpr int deadline_ms = 20'000;
+
+TaskRequest request_of(const std::string& step) {
+  TaskRequest request;
+  request.step = step;
+  return request;
+}
+
+/// Everything one attempt told its launcher.
+struct Story {
+  pid_t pid = 0;
+  std::string out, err;
+  std::optional<runtime::Finished> finished;
+};
+
+/// Takes events until attempt 1 has finished.
+Story wait_for_end(runtime::Launcher& launcher) {
+  Story story;
+  while (!story.finished) {
+    pollfd ready{launcher.descriptor(), POLLIN, 0};
+    if (::poll(&ready, 1, deadline_ms) != 1) break;
+    for (auto& event : launcher.take_events()) {
+      if (const auto* started = std::get_if<runtime::Started>(&event)) story.pid = std::stoi(started->label.substr(4));
+      if (const auto* output = std::get_if<runtime::Output>(&event))
+        (output->stream == runtime::OutputStream::out ? story.out : story.err) += output->bytes;
+      if (const auto* finished = std::get_if<runtime::Finished>(&event)) story.finished = *finished;
+    }
+  }
+  return story;
+}
+
+Story run_alone(ExecuteTask execute) {
+  const auto launcher = make_fork_launcher(std::move(execute));
+  launcher->launch(1, request_of("alone"));
+  return wait_for_end(*launcher);
+}
+
+/// Waits until `pid` is gone or has only its parent left to see it.
+bool dies(pid_t pid) {
+  for (int i = 0; i < deadline_ms / 10; ++i) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+    std::string text((std::istreambuf_iterator<char>(file)), {});
+    if (text.empty() || text[text.rfind(')') + 2] == 'Z') return true;
+    pollfd none{-1, 0, 0};
+    ::poll(&none, 1, 10);
+  }
+  return false;
+}
+
+/// A descendant that would live for ever; its id goes to `report`.
+pid_t fork_sleeper(bool own_session) {
+  const auto pid = ::fork();
+  if (pid != 0) return pid;
+  if (own_session) ::setsid();
+  while (true) ::pause();
+}
+
+TEST(ForkServer, ReportsOutcomeAndOutputOfATask) {
+  const auto story = run_alone([](const TaskRequest& request) {
+    std::cout << "out of " << request.step << std::endl;
+    std::cerr << "err\n";
+    return TaskOutcome{.succeeded = true, .next = {"a", "b"}};
+  });
+  EXPECT_EQ(story.out, "out of alone\n");
+  EXPECT_EQ(story.err, "err\n");
+  ASSERT_TRUE(story.finished && story.finished->outcome);
+  EXPECT_TRUE(story.finished->status.succeeded());
+  EXPECT_THAT(story.finished->outcome->next, testing::ElementsAre("a", "b"));
+}
+
+TEST(ForkServer, ATaskThatExitsLeavesItsCodeAndNoOutcome) {
+  for (const int code : {0, 3, 202}) {
+    const auto story = run_alone([&](const TaskRequest&) -> TaskOutcome { std::exit(code); });
+    ASSERT_TRUE(story.finished);
+    EXPECT_EQ(story.finished->status.code, code);
+    EXPECT_FALSE(story.finished->outcome);
+  }
+}
+
+TEST(ForkServer, ATaskThatCrashesLeavesItsSignal) {
+  for (const int number : {SIGSEGV, SIGABRT, SIGKILL, SIGTERM, SIGPIPE}) {
+    const auto story = run_alone([&](const TaskRequest&) -> TaskOutcome {
+      ::raise(number);
+      return {};
+    });
+    ASSERT_TRUE(story.finished);
+    EXPECT_EQ(story.finished->status.signal, number);
+  }
+}
+
+TEST(ForkServer, AnErrorOfTheEngineIsShownAndIsAFailure) {
+  const auto story = run_alone(
+      [](const TaskRequest&) -> TaskOutcome { throw Error(ErrorCode::exhausted, "The disk is full.", "No space"); });
+  EXPECT_EQ(story.err, "    No space:\n    The disk is full.\n\n");
+  EXPECT_EQ(story.finished->status.code, 1);
+}
+
+TEST(ForkServer, TasksStartWithCleanSignalsAndNothingToRead) {
+  ::signal(SIGPIPE, SIG_IGN);
+  const auto story = run_alone([](const TaskRequest&) {
+    sigset_t blocked;
+    ::sigprocmask(SIG_SETMASK, nullptr, &blocked);
+    char byte;
+    std::cout << ::read(STDIN_FILENO, &byte, 1) << sigismember(&blocked, SIGCHLD)
+              << (::signal(SIGPIPE, SIG_DFL) == SIG_DFL) << (::signal(SIGINT, SIG_DFL) == SIG_DFL);
+    return TaskOutcome{.succeeded = true};
+  });
+  ::signal(SIGPIPE, SIG_DFL);
+  EXPECT_EQ(story.out, "0011");
+}
+
+/// How many descriptors a program started from here would inherit.
+std::size_t inheritable_descriptors() {
+  std::size_t count = 0;
+  for (int fd = 0; fd < 1024; ++fd)
+    if (const int flags = ::fcntl(fd, F_GETFD); flags >= 0 && (flags & FD_CLOEXEC) == 0) ++count;
+  return count;
+}
+
+TEST(ForkServer, ProgramsThatTasksStartInheritNoDescriptorsOfOurs) {
+  const auto before = inheritable_descriptors();
+  const auto story = run_alone([](const TaskRequest&) {
+    std::cout << inheritable_descriptors();
+    return TaskOutcome{.succeeded = true};
+  });
+  EXPECT_EQ(story.out, std::to_string(before));
+}
+
+TEST(ForkServer, ASignalReachesTheRunningTask) {
+  const auto launcher = make_fork_launcher([](const TaskRequest&) -> TaskOutcome {
+    while (true) ::pause();
+  });
+  launcher->launch(1, request_of("alone"));
+  launcher->signal(1, SIGTERM);
+  EXPECT_EQ(wait_for_end(*launcher).finished->status.signal, SIGTERM);
+}
+
+TEST(ForkServer, DescendantsEndWithTheirTaskInWhateverSession) {
+  for (const bool own_session : {false, true}) {
+    const auto launcher = make_fork_launcher([&](const TaskRequest&) {
+      std::cout << fork_sleeper(own_session) << std::endl;
+      return TaskOutcome{.succeeded = true};
+    });
+    launcher->launch(1, request_of("alone"));
+    const auto story = wait_for_end(*launcher);
+    ASSERT_TRUE(story.finished) << "an open pipe in the descendant must not hold up the end";
+    EXPECT_TRUE(dies(std::stoi(story.out)));
+  }
+}
+
+TEST(ForkServer, ABranchThatTheBodyForkedIsNotTheTask) {
+  const auto story = run_alone([](const TaskRequest&) {
+    const auto pid = ::fork();
+    if (pid > 0) ::waitpid(pid, nullptr, 0);
+    return TaskOutcome{.succeeded = true, .next = {pid == 0 ? "child" : "task"}};
+  });
+  ASSERT_TRUE(story.finished && story.finished->outcome);
+  EXPECT_EQ(story.finished->outcome->next.front(), "task");
+}
+
+TEST(ForkServer, AHundredMegabytesOfOutputArriveWhole) {
+  constexpr std::size_t size = 100'000'000;
+  const auto launcher = make_fork_launcher([](const TaskRequest&) {
+    const std::string block(1'000'000, '\xff');
+    for (std::size_t i = 0; i < size / block.size(); ++i) std::cout.write(block.data(), 1'000'000);
+    return TaskOutcome{.succeeded = true};
+  });
+  launcher->launch(1, request_of("alone"));
+  EXPECT_EQ(wait_for_end(*launcher).out.size(), size);
+}
+
+TEST(ForkServer, AThousandTasksLeaveNoDescriptorsOrZombies) {
+  const auto count_descriptors = [] {
+    const std::filesystem::directory_iterator list("/proc/self/fd");
+    return std::distance(begin(list), end(list));
+  };
+  const auto launcher = make_fork_launcher([](const TaskRequest&) { return TaskOutcome{.succeeded = true}; });
+  launcher->launch(1, request_of("alone"));
+  wait_for_end(*launcher);
+  const auto before = count_descriptors();
+  for (int i = 0; i < 1000; ++i) {
+    launcher->launch(1, request_of("alone"));
+    ASSERT_TRUE(wait_for_end(*launcher).finished);
+  }
+  EXPECT_EQ(count_descriptors(), before);
+}
+
+TEST(ForkServer, ALargeRequestArrivesWholeAndALargeOutcomeToo) {
+  const auto launcher = make_fork_launcher(
+      [](const TaskRequest& request) { return TaskOutcome{.succeeded = true, .next = {request.input_paths}}; });
+  auto request = request_of("alone");
+  request.input_paths.assign(5'000'000, 'x');
+  launcher->launch(1, request);
+  const auto story = wait_for_end(*launcher);
+  ASSERT_TRUE(story.finished && story.finished->outcome);
+  EXPECT_EQ(story.finished->outcome->next.front().size(), request.input_paths.size());
+}
+
+TEST(ForkServer, NoTaskOrDescendantOutlivesAKilledScheduler) {
+  auto pipe = make_pipe();
+  const auto scheduler = ::fork();
+  if (scheduler == 0) {
+    const auto launcher = make_fork_launcher([&](const TaskRequest&) -> TaskOutcome {
+      try_write_all(pipe.writing.get(), std::to_string(::getpid()) + ' ' + std::to_string(fork_sleeper(true)) + '\n');
+      while (true) ::pause();
+    });
+    launcher->launch(1, request_of("alone"));
+    while (true) ::pause();
+  }
+  char text[64] = {};
+  ASSERT_GT(::read(pipe.reading.get(), text, sizeof text - 1), 0);
+  ::kill(scheduler, SIGKILL);
+  ::waitpid(scheduler, nullptr, 0);
+  pid_t task = 0, descendant = 0;
+  std::istringstream(text) >> task >> descendant;
+  EXPECT_TRUE(dies(task));
+  EXPECT_TRUE(dies(descendant));
+}
+
+TEST(ForkServer, ItsDeathEndsTheTasksAndTheNextLaunchSaysSo) {
+  const auto launcher = make_fork_launcher([](const TaskRequest&) -> TaskOutcome {
+    ::kill(::getppid(), SIGKILL);
+    while (true) ::pause();
+  });
+  launcher->launch(1, request_of("alone"));
+  const auto story = wait_for_end(*launcher);
+  ASSERT_TRUE(story.finished);
+  EXPECT_EQ(story.finished->status.signal, SIGKILL);
+  EXPECT_TRUE(dies(story.pid));
+  EXPECT_THROW(launcher->launch(2, request_of("alone")), Error);
+}
+
+TEST(SpawnLauncher, StartsTheStepCommandAndTakesItsOutcomeFromTheControlDescriptor) {
+  const auto launcher = make_spawn_launcher(
+      {"/bin/sh",
+       {"sh", "-c", "echo \"$@\"; printf '{\"succeeded\":true,\"next\":[\"end\"]}' >&$METAFLOW_CONTROL_DESCRIPTOR",
+        "flow", "--quiet"}});
+  auto request = request_of("start");
+  request.run = "7";
+  request.task = "1";
+  request.input_paths = "7/_parameters/0";
+  launcher->launch(1, request);
+  const auto story = wait_for_end(*launcher);
+  EXPECT_EQ(story.out,
+            "--quiet step start --run-id 7 --task-id 1 --input-paths 7/_parameters/0 --retry-count 0 "
+            "--max-user-code-retries 0 --namespace \n");
+  ASSERT_TRUE(story.finished && story.finished->outcome) << story.err;
+  EXPECT_THAT(story.finished->outcome->next, testing::ElementsAre("end"));
+}
+
+TEST(SpawnLauncher, AProgramThatIsGoneIsAFailureThatSaysSo) {
+  const auto launcher = make_spawn_launcher({"/no/such/program", {"flow"}});
+  launcher->launch(1, request_of("start"));
+  const auto story = wait_for_end(*launcher);
+  EXPECT_THAT(story.err, HasSubstr("cannot start /no/such/program again: No such file or directory"));
+  EXPECT_FALSE(story.finished->status.succeeded());
+}
+
+}  // namespace
+}  // namespace metaflow::compute

@@ -1,0 +1,331 @@
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <functional>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sys/eventfd.h>
+
+#include <metaflow/error.hpp>
+
+#include "base/files.hpp"
+#include "base/random.hpp"
+#include "runtime/input_paths.hpp"
+#include "runtime/run.hpp"
+
+namespace metaflow::runtime {
+namespace {
+
+using model::Transition;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+class HandWoundClock final : public Clock {
+ public:
+  std::int64_t now_microseconds() override { return time_; }
+  void wind(std::int64_t microseconds) { time_ += microseconds; }
+
+ private:
+  std::int64_t time_ = 1'795'443'040'000'000;
+};
+
+/// Runs nothing: a script says how each attempt ends. Attempts without an end hang until they are killed; whenever only
+/// such are left, a second passes.
+class ScriptedLauncher final : public Launcher {
+ public:
+  using Script = std::function<std::optional<Finished>(const TaskRequest&)>;
+  ScriptedLauncher(Script script, HandWoundClock& clock)
+      : script_(std::move(script)), clock_(clock), ready_(::eventfd(1, EFD_CLOEXEC)) {}
+
+  void launch(AttemptHandle attempt, const TaskRequest& request) override {
+    if (running_.size() >= capacity) throw Error(ErrorCode::exhausted, "no descriptor is left");
+    running_.emplace(attempt, request);
+    most_at_once = std::max(most_at_once, running_.size());
+    requests.push_back(request);
+    events_.push_back(Started{attempt, "pid 600"});
+    if (auto end = script_(request)) {
+      end->attempt = attempt;
+      ends_.push_back(*end);
+    }
+  }
+  void signal(AttemptHandle attempt, int signal_number) override {
+    if (!running_.contains(attempt)) return;
+    signals.push_back(signal_number);
+    ends_.push_back({attempt, {0, signal_number}, std::nullopt});
+  }
+  int descriptor() const override { return ready_.get(); }
+  std::vector<LauncherEvent> take_events() override {
+    auto events = std::exchange(events_, {});
+    if (!ends_.empty()) {
+      running_.erase(ends_.front().attempt);
+      events.push_back(ends_.front());
+      ends_.erase(ends_.begin());
+    } else if (events.empty()) {
+      clock_.wind(1'000'000);
+    }
+    return events;
+  }
+
+  std::size_t capacity = 1000, most_at_once = 0;
+  std::vector<TaskRequest> requests;
+  std::vector<int> signals;
+
+ private:
+  Script script_;
+  HandWoundClock& clock_;
+  FileDescriptor ready_;
+  std::map<AttemptHandle, TaskRequest> running_;
+  std::vector<LauncherEvent> events_;
+  std::vector<Finished> ends_;
+};
+
+Finished went_to(std::vector<std::string> next, std::vector<std::string> values = {}) {
+  return {0, {}, TaskOutcome{.succeeded = true, .next = std::move(next), .foreach_values = std::move(values)}};
+}
+Finished failed(int code = 1) { return {0, {.code = code}, std::nullopt}; }
+std::optional<Finished> hangs() { return std::nullopt; }
+
+model::Step step(std::string name, Transition transition, std::vector<std::string> next,
+                 model::Takes takes = model::Takes::nothing) {
+  model::Step step;
+  step.name = std::move(name);
+  step.transition = transition;
+  step.next = std::move(next);
+  step.takes = takes;
+  return step;
+}
+model::Step join(std::string name, std::string next) {
+  return step(std::move(name), Transition::linear, {std::move(next)}, model::Takes::branches);
+}
+
+class SchedulerTest : public testing::Test {
+ protected:
+  ~SchedulerTest() override { std::filesystem::remove_all(folder_); }
+
+  /// By default each step goes where its transition leads; foreaches have two items.
+  int run(std::vector<model::Step> steps, std::map<std::string, ScriptedLauncher::Script> script = {},
+          const RunOptions& options = {}) {
+    program_.flow.name = "Flow";
+    program_.flow.steps = std::move(steps);
+    launcher_.emplace(
+        [this, script](const TaskRequest& request) -> std::optional<Finished> {
+          if (const auto found = script.find(request.step); found != script.end()) return found->second(request);
+          const auto& steps_of_flow = program_.flow.steps;
+          const auto which = std::find_if(steps_of_flow.begin(), steps_of_flow.end(),
+                                          [&](const auto& candidate) { return candidate.name == request.step; });
+          const bool splits = which->transition == Transition::foreach;
+          return went_to(which->next, splits ? std::vector<std::string>{"x", "y"} : std::vector<std::string>());
+        },
+        clock_);
+    launcher_->capacity = capacity_;
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    const int code = run_flow(program_, options, {}, {*objects_, *metadata_}, *launcher_, clock_);
+    out_ = testing::internal::GetCapturedStdout();
+    err_ = testing::internal::GetCapturedStderr();
+    return code;
+  }
+
+  /// `step/task` of every launch, in order.
+  std::vector<std::string> launched() const {
+    std::vector<std::string> list;
+    for (const auto& request : launcher_->requests) list.push_back(request.step + '/' + request.task);
+    return list;
+  }
+  /// Its inputs as `step/task`.
+  std::vector<std::string> inputs_of(const std::string& launch) const {
+    std::vector<std::string> list;
+    for (const auto& request : launcher_->requests)
+      if (request.step + '/' + request.task == launch)
+        for (const auto& path : decode_input_paths(request.input_paths))
+          list.push_back(path.substr(path.find('/') + 1));
+    return list;
+  }
+
+  std::filesystem::path folder_ = std::filesystem::temp_directory_path() / ("scheduler_test_" + random_name(8));
+  std::unique_ptr<storage::ObjectStore> objects_ = storage::make_memory_store();
+  std::unique_ptr<metadata::Metadata> metadata_ = metadata::open_local_metadata((folder_ / ".metaflow").string());
+  HandWoundClock clock_;
+  FlowProgram program_;
+  std::optional<ScriptedLauncher> launcher_;
+  std::size_t capacity_ = 1000;
+  std::string out_, err_;
+};
+
+std::vector<model::Step> two_branches() {
+  return {step("start", Transition::split, {"a", "b"}), step("a", Transition::linear, {"join"}),
+          step("b", Transition::linear, {"join"}), join("join", "end"), step("end", Transition::none, {})};
+}
+
+TEST_F(SchedulerTest, TasksGetTheirIdsInTheOrderOfLaunch) {
+  EXPECT_EQ(run(two_branches()), 0);
+  EXPECT_THAT(launched(), ElementsAre("start/1", "a/2", "b/3", "join/4", "end/5"));
+  EXPECT_THAT(inputs_of("start/1"), ElementsAre("_parameters/0"));
+}
+
+TEST_F(SchedulerTest, AStaticJoinGetsItsInputsInTheOrderDeclaredWhoeverFinishesFirst) {
+  int rounds = 0;
+  // a fails twice, so that b ends before it.
+  auto steps = two_branches();
+  steps[1].decorators = {{"retry", {{"times", "2"}}}};
+  EXPECT_EQ(run(steps, {{"a", [&](const TaskRequest&) { return ++rounds < 3 ? failed() : went_to({"join"}); }}}), 0);
+  EXPECT_THAT(inputs_of("join/4"), ElementsAre("a/2", "b/3"));
+}
+
+TEST_F(SchedulerTest, NestedForeachesJoinFromTheInside) {
+  EXPECT_EQ(run({step("start", Transition::foreach, {"mid"}), step("mid", Transition::foreach, {"leaf"}),
+                 step("leaf", Transition::linear, {"inner"}), join("inner", "outer"), join("outer", "end"),
+                 step("end", Transition::none, {})}),
+            0);
+  EXPECT_THAT(launched(), ElementsAre("start/1", "mid/2", "mid/3", "leaf/4", "leaf/5", "leaf/6", "leaf/7", "inner/8",
+                                      "inner/9", "outer/10", "end/11"));
+  EXPECT_THAT(inputs_of("inner/9"), ElementsAre("leaf/6", "leaf/7"));
+  EXPECT_THAT(inputs_of("outer/10"), ElementsAre("inner/8", "inner/9"));
+}
+
+TEST_F(SchedulerTest, ForeachChildrenAreToldTheirIndexAndItem) {
+  EXPECT_EQ(run({step("start", Transition::foreach, {"body"}), step("body", Transition::linear, {"after"}),
+                 step("after", Transition::linear, {"join"}), join("join", "end"), step("end", Transition::none, {})}),
+            0);
+  EXPECT_EQ(launcher_->requests[2].split_index, 1);
+  EXPECT_EQ(launcher_->requests[2].split_value, "y");
+  EXPECT_EQ(launcher_->requests[3].step, "after");
+  EXPECT_EQ(launcher_->requests[3].split_index, std::nullopt) << "the step after the children enters no foreach";
+}
+
+TEST_F(SchedulerTest, OnlyTheChosenBranchOfASwitchRunsAndItsBranchStillJoinsOnce) {
+  EXPECT_EQ(run({step("start", Transition::split, {"a", "b"}), step("a", Transition::switch_on, {"fast", "slow"}),
+                 step("fast", Transition::linear, {"join"}), step("slow", Transition::linear, {"join"}),
+                 step("b", Transition::linear, {"join"}), join("join", "end"), step("end", Transition::none, {})},
+                {{"a", [](const TaskRequest&) { return went_to({"slow"}); }}}),
+            0);
+  EXPECT_THAT(launched(), ElementsAre("start/1", "a/2", "b/3", "slow/4", "join/5", "end/6"));
+  EXPECT_THAT(inputs_of("join/5"), ElementsAre("slow/4", "b/3"));
+}
+
+TEST_F(SchedulerTest, ASwitchThatChoosesItselfRunsAgain) {
+  int rounds = 0;
+  EXPECT_EQ(run({step("start", Transition::linear, {"loop"}), step("loop", Transition::switch_on, {"loop", "end"}),
+                 step("end", Transition::none, {})},
+                {{"loop", [&](const TaskRequest&) { return went_to({++rounds < 3 ? "loop" : "end"}); }}}),
+            0);
+  EXPECT_THAT(launched(), ElementsAre("start/1", "loop/2", "loop/3", "loop/4", "end/5"));
+  EXPECT_THAT(inputs_of("loop/4"), ElementsAre("loop/3"));
+}
+
+TEST_F(SchedulerTest, NeverMoreTasksRunThanThereAreWorkers) {
+  const std::vector<std::string> items(50, "x");
+  EXPECT_EQ(run({step("start", Transition::foreach, {"body"}), step("body", Transition::linear, {"join"}),
+                 join("join", "end"), step("end", Transition::none, {})},
+                {{"start", [&](const TaskRequest&) { return went_to({"body"}, items); }}}, {.max_workers = 4}),
+            0);
+  EXPECT_EQ(launcher_->most_at_once, 4u);
+  EXPECT_EQ(launcher_->requests.size(), 53u);
+}
+
+TEST_F(SchedulerTest, ALauncherWithoutRoomIsAskedAgainWhenATaskHasEnded) {
+  capacity_ = 1;
+  EXPECT_EQ(run(two_branches()), 0);
+  EXPECT_THAT(launched(), ElementsAre("start/1", "a/2", "b/3", "join/4", "end/5"));
+}
+
+TEST_F(SchedulerTest, CreationTimesGrowFromTaskToTask) {
+  EXPECT_EQ(run(two_branches()), 0);
+  for (std::size_t i = 1; i < launcher_->requests.size(); ++i)
+    EXPECT_LT(launcher_->requests[i - 1].created_ms, launcher_->requests[i].created_ms);
+}
+
+TEST_F(SchedulerTest, AFailedTaskFailsTheRun) {
+  EXPECT_EQ(run({step("start", Transition::linear, {"end"}), step("end", Transition::none, {})},
+                {{"start", [](const TaskRequest&) { return failed(); }}}),
+            1);
+  EXPECT_THAT(launched(), ElementsAre("start/1"));
+  EXPECT_THAT(out_, HasSubstr("/start/1 (pid 600)] Task failed.\n"));
+  EXPECT_THAT(out_, HasSubstr(" Workflow failed.\n"));
+  EXPECT_THAT(out_, HasSubstr(" Terminating 0 active tasks...\n"));
+  EXPECT_THAT(out_, HasSubstr(" Flushing logs...\n"));
+  EXPECT_THAT(out_, Not(HasSubstr("Done!")));
+  EXPECT_EQ(err_, "    Step failure:\n    Step start (task-id 1) failed.\n\n");
+}
+
+TEST_F(SchedulerTest, AHangingSiblingOfAFailedTaskIsKilledAfterFiveSeconds) {
+  EXPECT_EQ(run(two_branches(), {{"a", [](const TaskRequest&) { return failed(); }},
+                                 {"b", [](const TaskRequest&) { return hangs(); }}}),
+            1);
+  EXPECT_THAT(launcher_->signals, ElementsAre(SIGKILL));
+  EXPECT_THAT(out_, HasSubstr(" Terminating 1 active tasks...\n"));
+  EXPECT_THAT(out_, HasSubstr("/b/3 (pid 600)] [KILLED BY ORCHESTRATOR]\n"));
+  EXPECT_THAT(out_, HasSubstr(" Killing 1 remaining tasks after having waited for 5 seconds -- some tasks may not "
+                              "exit cleanly\n"));
+  EXPECT_THAT(out_, HasSubstr(" This failed task will not be retried.\n"));
+}
+
+TEST_F(SchedulerTest, ASiblingThatEndsInTimeIsSuccessfulButNothingFollowsIt) {
+  EXPECT_EQ(run({step("start", Transition::split, {"a", "b"}), step("a", Transition::linear, {"join"}),
+                 step("b", Transition::linear, {"after"}), step("after", Transition::linear, {"join"}),
+                 join("join", "end"), step("end", Transition::none, {})},
+                {{"a", [](const TaskRequest&) { return failed(); }}}),
+            1);
+  EXPECT_THAT(out_, HasSubstr("/b/3 (pid 600)] Task finished successfully.\n"));
+  EXPECT_THAT(launched(), ElementsAre("start/1", "a/2", "b/3"));
+}
+
+TEST_F(SchedulerTest, RetriesKeepTheTaskAndCountTheAttempt) {
+  auto steps = std::vector{step("start", Transition::linear, {"end"}), step("end", Transition::none, {})};
+  steps[0].decorators = {{"retry", {{"times", "2"}}}};
+  EXPECT_EQ(
+      run(steps,
+          {{"start", [](const TaskRequest& request) { return request.attempt < 2 ? failed() : went_to({"end"}); }}}),
+      0);
+  EXPECT_THAT(launched(), ElementsAre("start/1", "start/1", "start/1", "end/2"));
+  EXPECT_EQ(launcher_->requests[2].attempt, 2);
+  EXPECT_THAT(out_, HasSubstr("Task is starting (retry).\n"));
+}
+
+TEST_F(SchedulerTest, ExitCode202IsNeverRetried) {
+  auto steps = std::vector{step("start", Transition::linear, {"end"}), step("end", Transition::none, {})};
+  steps[0].decorators = {{"retry", {{"times", "2"}}}};
+  EXPECT_EQ(run(steps, {{"start", [](const TaskRequest&) { return failed(202); }}}), 1);
+  EXPECT_THAT(launched(), ElementsAre("start/1"));
+  EXPECT_THAT(out_, HasSubstr("This failed task will not be retried.\n"));
+}
+
+TEST_F(SchedulerTest, TooManySplitsFailTheRunThoughTheSplitSucceeded) {
+  EXPECT_EQ(run({step("start", Transition::foreach, {"body"}), step("body", Transition::linear, {"join"}),
+                 join("join", "end"), step("end", Transition::none, {})},
+                {{"start",
+                  [](const TaskRequest&) {
+                    return went_to({"body"}, {"1", "2", "3"});
+                  }}},
+                {.max_num_splits = 2}),
+            1);
+  EXPECT_THAT(out_, HasSubstr("Task finished successfully.\n"));
+  EXPECT_THAT(err_, HasSubstr("yields 3 child steps, but 2 are allowed. Raise the limit with --max-num-splits."));
+  EXPECT_THAT(launched(), ElementsAre("start/1"));
+}
+
+TEST_F(SchedulerTest, ATransitionThatWasNotDeclaredFailsTheRun) {
+  EXPECT_EQ(run({step("start", Transition::linear, {"end"}), step("end", Transition::none, {})},
+                {{"start", [](const TaskRequest&) { return went_to({}); }}}),
+            1);
+  EXPECT_THAT(err_, HasSubstr("Internal error:\n    Step start went on to [] when it ran, but its declared transition "
+                              "leads to [end]."));
+}
+
+TEST_F(SchedulerTest, AfterFiveMinutesTheRunSaysWhatItIsDoing) {
+  const auto five_minutes_pass = [&](const TaskRequest&) {
+    clock_.wind(301'000'000);
+    return went_to({"join"});
+  };
+  EXPECT_EQ(run(two_branches(), {{"b", five_minutes_pass}}), 0);
+  EXPECT_THAT(out_, HasSubstr("1 task is running: b (1 running; 0 done).\n"));
+  EXPECT_THAT(out_, HasSubstr("No tasks are waiting in the queue.\n"));
+  EXPECT_THAT(out_, HasSubstr("2 steps have not started: join, end.\n"));
+}
+
+}  // namespace
+}  // namespace metaflow::runtime
