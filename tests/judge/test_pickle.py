@@ -168,7 +168,10 @@ NUMPY_VALUES = {
     "scalar": ("numpy.float64(2.5)", "2.5"),
     "shared": ("[numpy.zeros(2)] * 2", "[array([0.0, 0.0]), array([0.0, 0.0])]"),
     "list": ("[numpy.zeros(1), numpy.ones(1, 'i2')]", "[array([0.0]), array([1])]"),
-    "three axes": ("numpy.asfortranarray(numpy.arange(8).reshape(2, 2, 2))", "array([[[0, 1], [2, 3]], [[4, 5], [6, 7]]])"),
+    "three axes": (
+        "numpy.asfortranarray(numpy.arange(8).reshape(2, 2, 2))",
+        "array([[[0, 1], [2, 3]], [[4, 5], [6, 7]]])",
+    ),
 }
 
 
