@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include <fcntl.h>
+
 #include <metaflow/error.hpp>
 
 #include <fmt/format.h>
@@ -14,51 +16,50 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view flow_template =
-    R"cpp(// One number for each item, worked out side by side, and their sum.
+constexpr std::string_view flow_template = R"flow(// One number for each item, worked out side by side, and their sum.
 #include <metaflow/flow.hpp>
 
 #include <iostream>
 #include <vector>
 
-          namespace mf = metaflow;
+namespace mf = metaflow;
 
-          struct @FLOW @{mf::Parameter<int> count{5, "How many items"};
+struct @FLOW@ {
+  mf::Parameter<int> count{5, "How many items"};
 
-          mf::Artifact<std::vector<int>> items;
-          mf::Artifact<double> result;
-          mf::Artifact<double> total;
+  mf::Artifact<std::vector<int>> items;
+  mf::Artifact<double> result;
+  mf::Artifact<double> total;
 
-          void start() {
-            std::vector<int> list;
-            for (int i = 1; i <= *count; ++i) list.push_back(i);
-            items = list;
-          }
+  void start() {
+    std::vector<int> list;
+    for (int i = 1; i <= *count; ++i) list.push_back(i);
+    items = list;
+  }
 
-          void work(const int& item) { result = item * 0.5; }
+  void work(const int& item) { result = item * 0.5; }
 
-          void join(mf::Inputs<@FLOW @> branches) {
-            double sum = 0;
-            for (const auto& branch : branches) sum += *branch.result;
-            total = sum;
-          }
+  void join(mf::Inputs<@FLOW@> branches) {
+    double sum = 0;
+    for (const auto& branch : branches) sum += *branch.result;
+    total = sum;
+  }
 
-          void end() { std::cout << "total " << *total << '\n'; }
+  void end() { std::cout << "total " << *total << '\n'; }
 
-          static constexpr auto graph() {
-            using F = @FLOW @;
-            return mf::graph(mf::step<&F::start>().foreach<&F::items, &F::work>(),  //
-                             mf::step<&F::work>().to<&F::join>(),                   //
-                             mf::step<&F::join>().to<&F::end>(),                    //
-                             mf::step<&F::end>());
-          }
-          }
-          ;
+  static constexpr auto graph() {
+    using F = @FLOW@;
+    return mf::graph(mf::step<&F::start>().foreach<&F::items, &F::work>(),
+                     mf::step<&F::work>().to<&F::join>(),
+                     mf::step<&F::join>().to<&F::end>(),
+                     mf::step<&F::end>());
+  }
+};
 
-          int main(int argc, char** argv) { return mf::main<@FLOW @>(argc, argv); }
-    )cpp";
+int main(int argc, char** argv) { return mf::main<@FLOW@>(argc, argv); }
+)flow";
 
-constexpr std::string_view cmake_template = R"cmake(cmake_minimum_required(VERSION 3.25)
+constexpr std::string_view cmake_template = R"text(cmake_minimum_required(VERSION 3.25)
 project(@NAME@ LANGUAGES CXX)
 
 # Installed elsewhere than /usr/local: cmake -DCMAKE_PREFIX_PATH=<prefix> …
@@ -66,9 +67,9 @@ find_package(metaflow REQUIRED)
 
 add_executable(@NAME@ @NAME@.cpp)
 target_link_libraries(@NAME@ PRIVATE metaflow::metaflow)
-)cmake";
+)text";
 
-constexpr std::string_view readme_template = R"md(# @NAME@
+constexpr std::string_view readme_template = R"text(# @NAME@
 
 To try it without building anything:
 
@@ -81,7 +82,7 @@ To build it:
 
 `build/@NAME@ show` describes the flow, `build/@NAME@ run --help` lists its parameters, and
 `build/@NAME@ dump <run>/end` shows what a run left.
-)md";
+)text";
 
 std::string filled(std::string_view text, const std::string& name, const std::string& flow) {
   std::string out(text);
@@ -132,9 +133,13 @@ void make_project(const fs::path& parent, const std::string& name) {
     throw Error(ErrorCode::conflict, fmt::format("There is a '{}' already; nothing was changed.", name),
                 "Folder exists");
   const auto flow = flow_name(name);
-  write_file_in_place(folder / (name + ".cpp"), filled(flow_template, name, flow));
-  write_file_in_place(folder / "CMakeLists.txt", filled(cmake_template, name, flow));
-  write_file_in_place(folder / "README.md", filled(readme_template, name, flow));
+  const auto write = [&](const std::string& file, std::string_view text) {
+    const auto path = (folder / file).string();
+    write_all(open_file(path, O_WRONLY | O_CREAT | O_EXCL, 0666).get(), filled(text, name, flow), path);
+  };
+  write(name + ".cpp", flow_template);
+  write("CMakeLists.txt", cmake_template);
+  write("README.md", readme_template);
 }
 
 }  // namespace metaflow::cli
