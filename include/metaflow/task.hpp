@@ -129,7 +129,7 @@ struct ParameterContext {
 
 /// Text to value for one entry of model::Flow::parameters, same index.
 struct ParameterBinding {
-  /// The value of a text given by the user. Throws Error(usage) that names the text and what was expected.
+  /// The value of a text given by the user. Throws Error(usage) that names the option, the text and what was expected.
   /// Unused for include files, whose text is a path.
   std::function<Encoded(std::string_view text)> parse;
   /// The default value; nothing when there is none. Include files encode the default path as a str.

@@ -36,7 +36,7 @@ struct Option {
 };
 
 struct Argument {
-  std::string name;
+  std::string name;  ///< empty: usage does not show it
   bool required = true;
 };
 

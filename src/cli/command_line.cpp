@@ -19,6 +19,8 @@ constexpr const char* environment_prefix = "METAFLOW";
 void describe_nothing(Command&, const model::Flow&) {}
 
 std::string program_name(const Invocation& invocation) {
+  // `metaflow hello.cpp` is one name: what to type again.
+  if (invocation.script.starts_with("metaflow ")) return invocation.script;
   return std::filesystem::path(invocation.script).filename().string();
 }
 
@@ -112,7 +114,7 @@ int execute_program(Invocation& invocation, const std::vector<std::string>& word
 }  // namespace
 
 const std::vector<FlowCommand>& flow_commands() {
-  static const auto shown = Visibility::shown, hidden = Visibility::accepted;
+  constexpr auto shown = Visibility::shown, hidden = Visibility::accepted;
   static const std::vector<FlowCommand> commands = {
       {"run", "Run the flow on this machine.", shown, describe_run, execute_run},
       {"check", "Check that the flow is valid (default).", shown, describe_check, execute_check},
@@ -152,6 +154,8 @@ int run_command_line(const FlowProgram& program, int argc, char** argv) {
     invocation.console.error(error);
   } catch (const std::exception& error) {
     invocation.console.internal_error(error.what());
+  } catch (...) {
+    invocation.console.internal_error("something was thrown that is no std::exception");
   }
   return 1;
 }

@@ -36,7 +36,7 @@ std::string dot_node(const Graph& graph, Graph::Index i) {
   const bool is_switch = step.transition == model::Transition::switch_on;
   std::string label = fmt::format("<b>{}</b> | <font point-size=\"10\">{}</font>", step.name, short_type(graph, i));
   if (is_switch)
-    label = fmt::format("<b>{}</b><br/><font point-size=\"10\">switch: {}</font>", step.name, step.condition);
+    label = fmt::format("<b>{}</b><br/><font point-size=\"9\">switch: {}</font>", step.name, step.condition);
   return fmt::format("\"{}\"[ label = <{}>   fontname = \"Helvetica\"   shape = \"{}\"{} ];\n", step.name, label,
                      is_switch ? "hexagon" : "record",
                      is_switch ? "   style = \"filled\"   fillcolor = \"lightgreen\"" : "");

@@ -42,14 +42,7 @@ std::string option_rows(const Command& command, bool parameters) {
   return text;
 }
 
-std::string indented(std::string_view text) {
-  std::string out = "  ";
-  for (const char c : wrapped(text, 0, 78)) {
-    out += c;
-    if (c == '\n') out += "  ";
-  }
-  return out + '\n';
-}
+std::string indented(std::string_view text) { return "  " + wrapped(text, 2) + '\n'; }
 
 std::string environment_note(const Command& command, std::string_view prefix) {
   if (prefix.empty()) return "";
@@ -106,7 +99,7 @@ std::string usage_line(std::string_view program, const Command& command) {
   line += " [OPTIONS]";
   if (command.name.empty()) return line + " COMMAND [ARGS]...";
   for (const auto& argument : command.arguments)
-    line += argument.required ? ' ' + argument.name : " [" + argument.name + ']';
+    if (!argument.name.empty()) line += argument.required ? ' ' + argument.name : " [" + argument.name + ']';
   return line;
 }
 

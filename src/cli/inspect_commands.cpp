@@ -3,13 +3,17 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
-#if __has_include("model/check.hpp")
 #include "model/check.hpp"
-#endif
 #include "model/graph.hpp"
 
 namespace metaflow::cli {
 namespace {
+
+std::string place(const model::Finding& finding) {
+  if (finding.source_file.empty()) return "";
+  const auto file = " in file " + finding.source_file;
+  return finding.line == 0 ? file : fmt::format("{} on line {}", file, finding.line);
+}
 
 std::string indented(const std::string& text) {
   std::istringstream lines(text);
@@ -31,13 +35,6 @@ std::string description(const model::Graph& graph, model::Graph::Index i) {
 
 }  // namespace
 
-#if __has_include("model/check.hpp")
-static std::string place(const model::Finding& finding) {
-  if (finding.source_file.empty()) return "";
-  const auto file = " in file " + finding.source_file;
-  return finding.line == 0 ? file : fmt::format("{} on line {}", file, finding.line);
-}
-
 void require_valid(const model::Flow& flow) {
   const auto findings = model::check(flow);
   if (findings.empty()) return;
@@ -45,9 +42,6 @@ void require_valid(const model::Flow& flow) {
   for (const auto& finding : findings) message += (message.empty() ? "" : "\n") + finding.message;
   throw Error(ErrorCode::invalid, message, "Validity checker found an issue" + place(findings.front()));
 }
-#else
-void require_valid(const model::Flow&) {}
-#endif
 
 void validate_flow(const model::Flow& flow, const Console& console) {
   console.echo("Checking the flow...");

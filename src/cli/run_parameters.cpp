@@ -62,12 +62,7 @@ std::optional<Encoded> default_value(const FlowProgram& program, std::size_t i, 
 Encoded parse_value(const FlowProgram& program, std::size_t i, const std::string& text) {
   const auto& parameter = program.flow.parameters[i];
   if (!is_utf8(text)) throw invalid_value(parameter, fmt::format("'{}' is not UTF-8 text", sanitized_utf8(text)));
-  try {
-    return program.parameters.at(i).parse(text);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::usage) throw;
-    throw invalid_value(parameter, error.what());
-  }
+  return program.parameters.at(i).parse(text);
 }
 
 std::string bytes_of(const Encoded& encoded) {

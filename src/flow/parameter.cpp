@@ -13,7 +13,7 @@ namespace {
 
 [[noreturn]] void refuse(std::string_view option, std::string_view text, const std::string& expected) {
   throw Error(ErrorCode::usage,
-              "invalid value for '--" + std::string(option) + "': '" + sanitized_utf8(text) + "' is not " + expected);
+              "Invalid value for '--" + std::string(option) + "': '" + sanitized_utf8(text) + "' is not " + expected);
 }
 
 std::string_view trimmed(std::string_view text) {
