@@ -20,8 +20,7 @@ class Buffer {
 
   Buffer() = default;
   /// `size` bytes of unspecified content. Throws std::bad_alloc.
-  explicit Buffer(std::size_t size)
-      : data_(static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment}))), size_(size) {}
+  explicit Buffer(std::size_t size);
 
   std::byte* data() noexcept { return data_.get(); }
   const std::byte* data() const noexcept { return data_.get(); }
