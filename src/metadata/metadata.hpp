@@ -30,8 +30,8 @@ struct TaskRecord {
 
 /// One metadata datum of a task.
 struct Datum {
-  std::string field, value;
-  std::string type;  ///< empty: the same as field
+  std::string field = {}, value = {};
+  std::string type = {};  ///< empty: the same as field
   /// Attempt it is tagged with; nothing: untagged.
   std::optional<int> attempt = std::nullopt;
   std::int64_t created_ms = 0;  ///< set when read
