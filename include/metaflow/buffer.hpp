@@ -1,14 +1,12 @@
 #pragma once
 
 #include <cstddef>
-#include <iterator>
 #include <memory>
 #include <new>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace [[gnu::visibility("default")]] metaflow {
@@ -43,31 +41,25 @@ class Buffer {
 /// an array copies nothing. Whoever holds a Pieces keeps the borrowed memory alive and unchanged.
 class Pieces {
  public:
-  void own(std::string bytes) {
-    size_ += bytes.size();
-    pieces_.emplace_back(std::move(bytes));
-  }
-  void borrow(std::span<const std::byte> bytes) {
-    size_ += bytes.size();
-    pieces_.emplace_back(bytes);
-  }
+  void own(std::string bytes);
+  void borrow(std::span<const std::byte> bytes);
   /// Moves all of `other` to the end.
-  void append(Pieces&& other) {
-    size_ += std::exchange(other.size_, 0);
-    pieces_.insert(pieces_.end(), std::make_move_iterator(other.pieces_.begin()),
-                   std::make_move_iterator(other.pieces_.end()));
-    other.pieces_.clear();
-  }
+  void append(Pieces&& other);
   /// Total length in bytes.
   std::size_t size() const noexcept { return size_; }
   std::size_t count() const noexcept { return pieces_.size(); }
   std::span<const std::byte> piece(std::size_t i) const {
-    if (const auto* owned = std::get_if<std::string>(&pieces_[i])) return std::as_bytes(std::span(*owned));
-    return std::get<std::span<const std::byte>>(pieces_[i]);
+    const Piece& piece = pieces_[i];
+    return piece.is_owned ? std::as_bytes(std::span(piece.owned)) : piece.borrowed;
   }
 
  private:
-  std::vector<std::variant<std::string, std::span<const std::byte>>> pieces_;
+  struct Piece {
+    std::string owned;
+    std::span<const std::byte> borrowed;
+    bool is_owned;
+  };
+  std::vector<Piece> pieces_;
   std::size_t size_ = 0;
 };
 

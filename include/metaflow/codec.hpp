@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -136,6 +135,11 @@ concept HasFields = requires {
 };
 
 template <class T>
+concept PathLike = requires(const T& path) {
+  { path.native() } -> std::same_as<const std::string&>;
+  { path.lexically_normal() } -> std::same_as<T>;
+};
+template <class T>
 concept Container = std::same_as<typename T::iterator, decltype(std::declval<T&>().begin())> &&
     std::default_initializable<T> && requires(const T& container) {
   typename T::value_type;
@@ -262,11 +266,12 @@ struct Codec<std::string> {
   static bool fits(const Value& value) { return value.kind() == ValueKind::text; }
 };
 
-template <>
-struct Codec<std::filesystem::path> {
+/// std::filesystem::path, without including it: that costs every flow half a second to compile.
+template <detail::PathLike T>
+struct Codec<T> {
   static constexpr std::string_view type = "str";
-  static void write(pickle::Writer& writer, const std::filesystem::path& value) { writer.text(value.native()); }
-  static std::filesystem::path read(const Source& source) { return detail::read_text(source.value, "str"); }
+  static void write(pickle::Writer& writer, const T& value) { writer.text(value.native()); }
+  static T read(const Source& source) { return detail::read_text(source.value, "str"); }
   static bool fits(const Value& value) { return value.kind() == ValueKind::text; }
 };
 

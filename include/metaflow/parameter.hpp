@@ -120,7 +120,9 @@ T parse_parameter(std::string_view option, std::string_view text, const Paramete
 class ParameterSlot : public Slot {
  public:
   virtual model::Parameter describe(std::string_view name) const = 0;
-  virtual ParameterBinding binding(std::string_view name) const = 0;
+  /// As ParameterBinding has it; `name` is the option.
+  virtual Encoded parse(std::string_view name, std::string_view text) const = 0;
+  virtual std::optional<Encoded> default_value(const ParameterContext& context) const = 0;
 
  private:
   bool is_artifact() const final { return false; }
@@ -204,17 +206,13 @@ class Parameter : public detail::ParameterSlot {
     if (const auto* fallback = std::get_if<1>(&default_)) parameter.default_text = shown(*fallback);
     return parameter;
   }
-  ParameterBinding binding(std::string_view name) const override {
-    ParameterBinding binding;
-    binding.parse = [name = std::string(name), options = options_](std::string_view text) {
-      return detail::owned(encode(detail::parse_parameter<T>(name, text, options)));
-    };
-    binding.default_value = [fallback = default_](const ParameterContext& context) -> std::optional<Encoded> {
-      if (const auto* compute = std::get_if<2>(&fallback)) return detail::owned(encode((*compute)(context)));
-      if (const auto* value = std::get_if<1>(&fallback)) return detail::owned(encode(*value));
-      return std::nullopt;
-    };
-    return binding;
+  Encoded parse(std::string_view name, std::string_view text) const override {
+    return detail::owned(encode(detail::parse_parameter<T>(name, text, options_)));
+  }
+  std::optional<Encoded> default_value(const ParameterContext& context) const override {
+    if (const auto* compute = std::get_if<2>(&default_)) return detail::owned(encode((*compute)(context)));
+    if (const auto* value = std::get_if<1>(&default_)) return detail::owned(encode(*value));
+    return std::nullopt;
   }
 
  private:
@@ -303,13 +301,12 @@ class IncludeFile : public detail::ParameterSlot {
     parameter.is_text = is_text;
     return parameter;
   }
-  ParameterBinding binding(std::string_view) const override {
-    ParameterBinding binding;
-    binding.default_value = [path = default_path_](const ParameterContext&) -> std::optional<Encoded> {
-      if (path.empty()) return std::nullopt;
-      return detail::owned(encode(path));
-    };
-    return binding;
+  Encoded parse(std::string_view, std::string_view path) const override {
+    return detail::owned(encode(std::string(path)));
+  }
+  std::optional<Encoded> default_value(const ParameterContext&) const override {
+    if (default_path_.empty()) return std::nullopt;
+    return detail::owned(encode(default_path_));
   }
 
  private:

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <optional>
 #include <span>
@@ -38,7 +37,7 @@ struct Current {
   std::string name_space;  ///< `user:<name>` or `production:<token>`, empty for the global one
   std::vector<std::string> tags;
   std::vector<ForeachFrame> foreach_stack;  ///< outermost first
-  std::filesystem::path temporary_folder;   ///< made for this attempt, removed after it
+  std::string temporary_folder;             ///< path of a folder made for this attempt, removed after it
 
   /// `Flow/run/step/task`.
   std::string pathspec() const { return flow_name + '/' + run_id + '/' + step_name + '/' + task_id; }

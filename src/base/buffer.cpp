@@ -1,6 +1,7 @@
 #include <metaflow/buffer.hpp>
 
 #include <cstdint>
+#include <iterator>
 
 #include <sys/mman.h>
 
@@ -22,6 +23,23 @@ void advise_huge_pages(std::byte* data, std::size_t size) {
 Buffer::Buffer(std::size_t size)
     : data_(static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment}))), size_(size) {
   if (size >= 2 * huge_page) advise_huge_pages(data_.get(), size);
+}
+
+void Pieces::own(std::string bytes) {
+  size_ += bytes.size();
+  pieces_.push_back({std::move(bytes), {}, true});
+}
+
+void Pieces::borrow(std::span<const std::byte> bytes) {
+  size_ += bytes.size();
+  pieces_.push_back({{}, bytes, false});
+}
+
+void Pieces::append(Pieces&& other) {
+  size_ += std::exchange(other.size_, 0);
+  pieces_.insert(pieces_.end(), std::make_move_iterator(other.pieces_.begin()),
+                 std::make_move_iterator(other.pieces_.end()));
+  other.pieces_.clear();
 }
 
 }  // namespace metaflow

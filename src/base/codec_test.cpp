@@ -11,6 +11,9 @@
 #include <unordered_set>
 
 #include <gmock/gmock.h>
+#include <complex>
+#include <filesystem>
+
 #include <gtest/gtest.h>
 
 #include "base/pickle_test_support.hpp"

@@ -39,8 +39,13 @@ std::string text_of_case(std::string_view key) { return std::string(key); }
 std::string text_of_case(bool key) { return key ? "True" : "False"; }
 std::string text_of_case(long long key) { return std::to_string(key); }
 
-model::Step describe(const StepView& view, const StepSettings& settings) {
-  model::Step step;
+void add_case(model::Step& step, std::string value) {
+  const auto& target = step.next[step.cases.size()];
+  step.cases.push_back({std::move(value), target});
+}
+
+model::Step& add_step(model::Flow& model, const StepView& view, const StepSettings& settings) {
+  auto& step = model.steps.emplace_back();
   step.name = view.name;
   step.takes = view.takes;
   step.argument_count = view.argument_count;
@@ -56,6 +61,29 @@ model::Step describe(const StepView& view, const StepSettings& settings) {
                                {{"times", std::to_string(settings.retry.times)},
                                 {"minutes_between_retries", std::to_string(settings.retry.minutes_between_retries)}}});
   return step;
+}
+
+FlowProgram make_program(model::Flow model, const FlowTraits& traits) {
+  model.name = traits.name;
+  model.documentation = traits.documentation;
+  model.source_file = model.steps.front().source_file;
+  FlowProgram program;
+  for (std::size_t i = 0; i < traits.slots.size(); ++i) {
+    const auto* parameter = dynamic_cast<const ParameterSlot*>(traits.slots[i]);
+    if (!parameter) continue;
+    const auto name = traits.names[i];
+    model.parameters.push_back(parameter->describe(name));
+    // Each keeps the flow object alive that its slot is part of.
+    program.parameters.push_back(
+        {[parameter, name, owner = traits.defaults](std::string_view text) { return parameter->parse(name, text); },
+         [parameter, owner = traits.defaults](const ParameterContext& context) {
+           return parameter->default_value(context);
+         }});
+  }
+  program.flow = std::move(model);
+  program.run_step = [model = std::make_shared<const model::Flow>(program.flow), run = traits.run_step](
+                         std::size_t step, TaskContext& task) { return run(*model, step, task); };
+  return program;
 }
 
 TaskView view_of_task(TaskContext& task, const model::Flow& flow, const model::Step& step) {

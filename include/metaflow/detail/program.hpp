@@ -195,6 +195,9 @@ std::string case_text(Key key) {
     return std::string(key);
 }
 
+/// The case of the next target.
+void add_case(model::Step& step, std::string value);
+
 template <class Transition>
 void describe_transition(const Transition&, model::Step&) {}
 template <auto Over, auto Target>
@@ -204,17 +207,24 @@ void describe_transition(const Foreach<Over, Target>&, model::Step& step) {
 template <auto Condition, class... Cases>
 void describe_transition(const Switch<Condition, Cases...>& transition, model::Step& step) {
   step.condition = name_of<Condition>;
-  std::apply([&](const auto&... key) { (step.cases.push_back({case_text(key), {}}), ...); }, transition.keys);
-  for (std::size_t i = 0; i < step.cases.size(); ++i) step.cases[i].target = step.next[i];
+  std::apply([&](const auto&... key) { (add_case(step, case_text(key)), ...); }, transition.keys);
 }
 
-model::Step describe(const StepView& view, const StepSettings& settings);
+/// A flow object that only the library keeps; its slots tell names and defaults.
+struct FlowTraits {
+  std::string_view name, documentation;
+  std::shared_ptr<void> defaults;
+  std::span<Slot* const> slots;
+  std::span<const std::string_view> names;
+  StepResult (*run_step)(const model::Flow&, std::size_t, TaskContext&);
+};
+FlowProgram make_program(model::Flow model, const FlowTraits& traits);
+
+model::Step& add_step(model::Flow& model, const StepView& view, const StepSettings& settings);
 
 template <auto Body, class Transition>
-model::Step describe(const Step<Body, Transition>& declared) {
-  auto step = describe(view_of(declared), declared.settings);
-  describe_transition(declared.transition, step);
-  return step;
+void describe(model::Flow& model, const Step<Body, Transition>& declared) {
+  describe_transition(declared.transition, add_step(model, view_of(declared), declared.settings));
 }
 
 // ---- running
@@ -345,30 +355,14 @@ StepResult run_step(const model::Flow& model, std::size_t index, TaskContext& ta
 }
 
 template <class Flow>
-model::Flow describe_flow() {
-  model::Flow model;
-  model.name = class_name<Flow>;
-  if constexpr (requires { std::string_view(Flow::documentation); }) model.documentation = Flow::documentation;
-  std::apply([&](const auto&... step) { (model.steps.push_back(describe(step)), ...); }, graph_of<Flow>.steps);
-  model.source_file = model.steps.front().source_file;
-  return model;
-}
-
-template <class Flow>
 FlowProgram make_program() {
-  FlowProgram program;
-  program.flow = describe_flow<Flow>();
-  Flow defaults{};
-  const auto slots = slots_of(defaults);
-  for (std::size_t i = 0; i < slots.size(); ++i)
-    if (const auto* parameter = dynamic_cast<const ParameterSlot*>(slots[i])) {
-      program.flow.parameters.push_back(parameter->describe(member_names<Flow>[i]));
-      program.parameters.push_back(parameter->binding(member_names<Flow>[i]));
-    }
-  program.run_step = [model = std::make_shared<const model::Flow>(program.flow)](std::size_t step, TaskContext& task) {
-    return run_step<Flow>(*model, step, task);
-  };
-  return program;
+  model::Flow model;
+  std::apply([&](const auto&... step) { (describe(model, step), ...); }, graph_of<Flow>.steps);
+  auto defaults = std::make_shared<Branch<Flow>>();
+  const auto slots = slots_of(defaults->flow);
+  FlowTraits traits{class_name<Flow>, {}, defaults, slots, member_names<Flow>, &run_step<Flow>};
+  if constexpr (requires { std::string_view(Flow::documentation); }) traits.documentation = Flow::documentation;
+  return make_program(std::move(model), traits);
 }
 
 }  // namespace detail
