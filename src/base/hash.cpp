@@ -58,6 +58,8 @@ std::string Sha1::hex() {
   return hex_text(digest);
 }
 
+void prepare_hashing() { sha1_method(); }
+
 std::string sha1_hex(std::span<const std::byte> bytes) {
   Sha1 sha1;
   sha1.update(bytes);

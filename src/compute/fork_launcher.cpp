@@ -16,6 +16,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/hash.hpp"
 #include "base/system_error.hpp"
 #include "compute/attempt_streams.hpp"
 #include "compute/fork_server.hpp"
@@ -70,6 +71,8 @@ class ForkLauncher final : public runtime::Launcher {
   ForkLauncher(const TaskProcess& become_task, std::pair<FileDescriptor, FileDescriptor> sockets) {
     // What is buffered now would be printed once more by every task.
     std::fflush(nullptr);
+    // Every task hashes what it leaves.
+    prepare_hashing();
     server_ = ::fork();
     if (server_ < 0) throw system_error("cannot start the process that starts tasks", errno);
     if (server_ == 0) {

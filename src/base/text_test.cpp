@@ -1,0 +1,83 @@
+#include <functional>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <metaflow/error.hpp>
+
+#include "base/clock.hpp"
+#include "base/hash.hpp"
+#include "base/json.hpp"
+#include "base/utf8.hpp"
+
+namespace metaflow {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Utf8, AcceptsWhatIsTextAndNothingElse) {
+  for (const auto* text : {"", "plain", "caf\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"}) {
+    EXPECT_TRUE(is_utf8(text)) << text;
+  }
+  for (const auto* text :
+       {"\xff", "caf\xe9", "\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80"}) {
+    EXPECT_FALSE(is_utf8(text)) << testing::PrintToString(text);
+  }
+}
+
+TEST(Utf8, SanitizingReplacesOnlyWhatIsNoText) {
+  EXPECT_EQ(sanitized_utf8("long enough to run \xc3\xa9\xff end"), "long enough to run \xc3\xa9\xef\xbf\xbd end");
+  EXPECT_EQ(sanitized_utf8("\xe2\x82"), "\xef\xbf\xbd");
+  EXPECT_EQ(sanitized_utf8("\xe2"
+                           "a"),
+            "\xef\xbf\xbd"
+            "a");
+  EXPECT_TRUE(is_utf8(sanitized_utf8("\xf0\x9f\x98 \xed\xa0\x80 \xc0\x80")));
+}
+
+TEST(JsonText, IsWrittenAsPythonDoes) {
+  const auto value = JsonValue::parse(R"({"a":[1,2.5,true,null],"b":{"c":"d"}})");
+  EXPECT_EQ(dump_json(value), R"({"a": [1, 2.5, true, null], "b": {"c": "d"}})");
+  EXPECT_EQ(dump_json(JsonValue::array()), "[]");
+}
+
+TEST(JsonText, IsPureAscii) {
+  std::string out;
+  append_json_string(out, "\"\\\n\t\x01\x7f\xc3\xa9\xf0\x9f\x98\x80\xff");
+  EXPECT_EQ(out, R"("\"\\\n\t\u0001\u007f\u00e9\ud83d\ude00\ufffd")");
+}
+
+TEST(JsonText, ObjectsAreBuiltMemberByMember) {
+  EXPECT_EQ(JsonObject().text("a\"", "x").number("b", -5).raw("c", "[]").take(), R"({"a\"": "x", "b": -5, "c": []})");
+  EXPECT_EQ(JsonObject().take(), "{}");
+}
+
+TEST(JsonText, DamageIsAnErrorThatNamesTheFile) {
+  try {
+    parse_json("{\"a\": ", "/data/x.json");
+    FAIL() << "parsed";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::corrupt);
+    EXPECT_THAT(error.what(), HasSubstr("'/data/x.json' is damaged"));
+  }
+}
+
+TEST(Sha1, IsHexInLowercase) {
+  const std::string text = "abc";
+  EXPECT_EQ(sha1_hex(std::as_bytes(std::span(text))), "a9993e364706816aba3e25717850c26c9cd0d89d");
+  Pieces pieces;
+  pieces.own("a");
+  pieces.own("");
+  pieces.own("bc");
+  EXPECT_EQ(sha1_hex(pieces), "a9993e364706816aba3e25717850c26c9cd0d89d");
+}
+
+TEST(Timestamps, HaveFixedLength) {
+  EXPECT_EQ(utc_timestamp(1795443041790713), "2026-11-23T14:10:41.790713Z");
+  EXPECT_EQ(utc_timestamp(1795443041000005), "2026-11-23T14:10:41.000005Z");
+  EXPECT_EQ(utc_timestamp(-1), "1969-12-31T23:59:59.999999Z");
+  EXPECT_EQ(local_timestamp(1795443041790713).size(), std::string("2026-11-23 14:10:41.790").size());
+}
+
+}  // namespace
+}  // namespace metaflow
