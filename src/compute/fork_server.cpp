@@ -1,5 +1,6 @@
 #include "compute/fork_server.hpp"
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -23,8 +24,12 @@ namespace {
 
 using Json = nlohmann::json;
 
+// Ctrl-C reaches the whole foreground group; the scheduler decides what it means.
+constexpr std::array ignored_by_server{SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE};
+
+/// For a task. All other signals have their default handling since the server began.
 void reset_signals() {
-  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+  for (const int number : ignored_by_server) ::signal(number, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -35,9 +40,8 @@ class ForkServer {
   ForkServer(FileDescriptor socket, const TaskProcess& become_task)
       : channel_(std::move(socket)), become_task_(become_task) {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-    // Ctrl-C reaches the whole foreground group; the scheduler decides what it means.
-    for (const int number : {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(number, SIG_IGN);
-    ::signal(SIGCHLD, SIG_DFL);
+    for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+    for (const int number : ignored_by_server) ::signal(number, SIG_IGN);
     sigset_t child;
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);

@@ -1,3 +1,8 @@
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
 #include "compute/run_fixture.hpp"
 
 namespace metaflow::compute {
@@ -43,6 +48,150 @@ TEST_F(RunTest, AForeachRunsOneTaskPerItemAndJoinsThemInOrder) {
   EXPECT_THAT(out_, HasSubstr("Foreach yields 12 child steps."));
   EXPECT_EQ(artifact("end", "15", "all").str(), "['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l']");
   EXPECT_EQ(artifact("end", "15", "_foreach_stack").size(), 0u);
+}
+
+TEST_F(RunTest, NestedForeachesKeepTheirFramesUntilTheirJoin) {
+  HandMadeFlow flow("Nested");
+  flow.foreach ("start", "mid", {"p", "q"});
+  flow.foreach ("mid", "leaf", {"x", "y", "z"});
+  flow.linear("leaf", "inner");
+  flow.join("inner", "outer");
+  flow.join("outer", "end");
+  flow.end();
+  ASSERT_EQ(run(flow), 0) << out_ << err_;
+  const auto frames = artifact("leaf", "9", "_foreach_stack");
+  ASSERT_EQ(frames.size(), 2u);
+  EXPECT_THAT(frames[0].repr(), HasSubstr("'mid', 'items', 2, 1, 'q'"));
+  EXPECT_THAT(frames[1].repr(), HasSubstr("'leaf', 'items', 3, 2, 'z'"));
+  EXPECT_EQ(artifact("inner", "11", "_foreach_stack").size(), 1u);
+  EXPECT_EQ(artifact("outer", "12", "_foreach_stack").size(), 0u);
+}
+
+TEST_F(RunTest, ARecursiveSwitchCountsItsRounds) {
+  HandMadeFlow flow("Loop");
+  flow.linear("start", "loop");
+  auto& loop = flow.step("loop", model::Transition::switch_on, {"loop", "end"}, [](TaskContext& task) {
+    const auto before = get(task.inherited(), "n");
+    const auto n = before.is_none() ? 1 : before.as_integer() + 1;
+    put(task, "n", n);
+    StepResult result;
+    result.chosen = n < 3 ? "loop" : "end";
+    return result;
+  });
+  loop.condition = "n";
+  flow.end();
+  ASSERT_EQ(run(flow), 0) << out_ << err_;
+  EXPECT_EQ(artifact("loop", "2", "_iteration_stack").str(), "[0]");
+  EXPECT_EQ(artifact("loop", "4", "_iteration_stack").str(), "[2]");
+  EXPECT_EQ(artifact("loop", "4", "_transition").str(), "(['end'], None)");
+  EXPECT_EQ(artifact("end", "5", "_iteration_stack").str(), "[]");
+}
+
+TEST_F(RunTest, AJoinStartsWithoutTheArtifactsOfItsBranches) {
+  HandMadeFlow flow("Join");
+  flow.foreach ("start", "body", {"a", "b"});
+  flow.linear("body", "join", [](TaskContext& task) {
+    put(task, "x", 1);
+    return StepResult();
+  });
+  flow.join("join", "end");
+  flow.end();
+  ASSERT_EQ(run(flow), 0) << out_ << err_;
+  EXPECT_TRUE(artifact("body", "2", "x") == Value(1));
+  EXPECT_TRUE(artifact("join", "4", "x").is_none());
+  EXPECT_FALSE(artifact("join", "4", "_graph_info").is_none());
+}
+
+TEST_F(RunTest, AFailedBodyIsStoredWithWhatItSetAndItsException) {
+  HandMadeFlow flow("Fails");
+  flow.end("start", [](TaskContext& task) {
+    put(task, "x", 1);
+    StepResult result;
+    result.failure = Failure{"std::runtime_error", "boom", "boom", ""};
+    return result;
+  });
+  EXPECT_EQ(run(flow), 1);
+  EXPECT_EQ(artifact("start", "1", "x"), Value(1));
+  EXPECT_EQ(artifact("start", "1", "_task_ok"), Value(false));
+  EXPECT_THAT(artifact("start", "1", "_exception").repr(), HasSubstr("boom"));
+  EXPECT_THAT(out_, HasSubstr("<flow Fails step start> failed:\n"));
+  EXPECT_THAT(out_, HasSubstr("Internal error\n"));
+  EXPECT_THAT(out_, HasSubstr("std::runtime_error: boom\n"));
+  EXPECT_THAT(log("start", "1", datastore::LogStream::err), HasSubstr("]Task failed.\n"));
+}
+
+TEST_F(RunTest, AStepThatExitsHasFailedThoughItsCodeIsZero) {
+  HandMadeFlow flow("Exits");
+  flow.end("start", [](TaskContext&) -> StepResult { std::exit(0); });
+  EXPECT_EQ(run(flow), 1);
+  EXPECT_THAT(out_, HasSubstr("exited with code 0 before the step was complete."));
+  EXPECT_EQ(artifact("start", "1", "name"), Value("not done"));
+}
+
+TEST_F(RunTest, AForeachOverNothingFailsItsStepAndNamesTheLine) {
+  HandMadeFlow flow("Empty");
+  auto& start = flow.foreach ("start", "body", {});
+  start.source_file = "/src/empty.cpp";
+  start.line = 17;
+  flow.linear("body", "join");
+  flow.join("join", "end");
+  flow.end();
+  EXPECT_EQ(run(flow), 1);
+  EXPECT_THAT(out_, HasSubstr("Invalid transition in file /src/empty.cpp on line 17:"));
+  EXPECT_THAT(out_, HasSubstr("loops over 'items', which has no items."));
+}
+
+TEST_F(RunTest, ARetriedAttemptStartsFromTheParentAndSucceeds) {
+  HandMadeFlow flow("Retry");
+  auto& start = flow.linear("start", "end", [](TaskContext& task) {
+    const bool seen = !get(task.inherited(), "x").is_none();
+    put(task, "x", 1);
+    StepResult result;
+    if (task.current().retry_count == 0 || seen) result.failure = Failure{"std::runtime_error", "again", "again", ""};
+    return result;
+  });
+  start.decorators = {{"retry", {{"times", "1"}}}};
+  flow.end();
+  EXPECT_EQ(run(flow), 0) << out_;
+  EXPECT_THAT(log("start", "1", datastore::LogStream::err, 0), HasSubstr("again"));
+  EXPECT_EQ(artifact("start", "1", "_task_ok"), Value(true));
+}
+
+TEST_F(RunTest, PrintedLinesAreStoredInOrderWhateverTheirBytes) {
+  HandMadeFlow flow("Prints");
+  flow.end("start", [](TaskContext&) {
+    for (int i = 0; i < 1000; ++i) std::printf("line %d\n", i);
+    std::printf("  bad \xff byte, no newline");
+    return StepResult();
+  });
+  EXPECT_EQ(run(flow), 0);
+  std::istringstream stored(log("start", "1", datastore::LogStream::out));
+  std::string line, last;
+  for (int i = 0; i < 1000; ++i) {
+    std::getline(stored, line);
+    EXPECT_THAT(line, testing::EndsWith("]line " + std::to_string(i)));
+    EXPECT_LT(last, line.substr(0, line.find(']')));
+    last = line.substr(0, line.find(']'));
+  }
+  std::getline(stored, line);
+  EXPECT_THAT(line, testing::EndsWith("]  bad \uFFFD byte, no newline"));
+  EXPECT_THAT(out_, HasSubstr("] bad \uFFFD byte, no newline\n"));
+}
+
+TEST_F(RunTest, AnEmptyTaskWritesFewFilesAndLeavesNoTemporaryFolder) {
+  HandMadeFlow flow("Empty");
+  flow.linear("start", "end", [](TaskContext& task) {
+    put(task, "folder", task.current().temporary_folder.string());
+    std::ofstream(task.current().temporary_folder / "file") << "x";
+    return StepResult();
+  });
+  flow.end();
+  ASSERT_EQ(run(flow), 0);
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_ / ".metaflow/Empty" / run_ / "end/2"))
+    files += entry.is_regular_file() ? 1 : 0;
+  EXPECT_LE(files, 20u);
+  EXPECT_FALSE(std::filesystem::exists(artifact("start", "1", "folder").as_text()));
 }
 
 }  // namespace
