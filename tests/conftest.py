@@ -124,7 +124,8 @@ class Project:
             stdout, stderr = process.communicate()
             said = f"{stdout.decode(errors='replace')}\n{stderr.decode(errors='replace')}"
             pytest.fail(f"{process.args} did not end within {deadline} s and said:\n{said}")
-        return Result(process.returncode, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
+        said = [(stream or b"").decode(errors="replace") for stream in (stdout, stderr)]  # nothing of a closed one
+        return Result(process.returncode, *said)
 
     def run(self, *command, deadline: float = DEADLINE, cwd=None, **variables) -> Result:
         return self.finish(self.start(command, cwd=cwd, **variables), deadline)

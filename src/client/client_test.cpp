@@ -251,6 +251,14 @@ TEST_F(ClientTest, PrivateArtifactsAreNotListed) {
   EXPECT_EQ(task.artifact<int>("_hidden"), 3);
 }
 
+TEST_F(ClientTest, AFailedTaskShowsWhatItSetBefore) {
+  new_run();
+  write_task("start", "1", {{"a_rather_long_name_of_an_artifact", 1}}, 0, false);
+  const Task task(pathspec("/start/1"), options());
+  EXPECT_THAT(task.artifact_names(), ElementsAre("a_rather_long_name_of_an_artifact"));
+  EXPECT_EQ(task.artifact<int>("a_rather_long_name_of_an_artifact"), 1);
+}
+
 TEST_F(ClientTest, AnIncludeFileIsReadAsItsContent) {
   new_run();
   std::ofstream(folder_ / "notes.txt") << "naïve notes";

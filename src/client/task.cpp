@@ -219,8 +219,9 @@ std::optional<Buffer> Task::artifact_pickle(std::string_view name) const {
 }
 
 std::vector<std::string> Task::artifact_names() const {
+  const auto pointers = state_->pointers();
   std::vector<std::string> names;
-  for (const auto& pointer : *state_->pointers())
+  for (const auto& pointer : *pointers)
     if (pointer.name.front() != '_') names.push_back(pointer.name);
   std::sort(names.begin(), names.end());
   return names;
