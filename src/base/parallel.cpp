@@ -5,6 +5,7 @@
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -92,6 +93,10 @@ void produce_in_order(std::size_t count, const std::function<void(std::size_t)>&
     const auto threads = std::min(cores, count);
     try {
       for (std::size_t i = 1; i < threads; ++i) helpers.emplace_back([&] { work(progress, produce); });
+    } catch (const std::system_error&) {
+      // No more threads are allowed here: the caller's own does all the work, only later.
+    }
+    try {
       consume_all(progress, count, produce, consume);
     } catch (...) {
       progress.fail(std::current_exception());
