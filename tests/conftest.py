@@ -4,8 +4,10 @@ Metaflow as outside judge.
 METAFLOW_BUILD names the build folder (build/dev), METAFLOW_JUDGE_PYTHON the judge's interpreter (build/judge/bin/python).
 """
 
+import gzip
 import json
 import os
+import pickle
 import select
 import signal
 import subprocess
@@ -168,6 +170,13 @@ class Project:
     def task_files(self, flow: str, run: str, step: str, task: str) -> list[str]:
         folder = self.root() / flow / run / step / task
         return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+    def artifact_keys(self, flow: str, run: str, step: str, task: str) -> dict[str, str]:
+        """Keys of all artifacts of a finished task, also of those that the official client has no pointer to."""
+        return json.loads((self.root() / flow / run / step / task / "0.data.json").read_text())["objects"]
+
+    def stored_value(self, flow: str, key: str):
+        return pickle.loads(gzip.decompress((self.root() / flow / "data" / key[:2] / key).read_bytes()))
 
     def official(self, code: str, **arguments):
         """Runs a snippet under the official Metaflow and returns what it leaves in `result`, by way of JSON.

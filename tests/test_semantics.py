@@ -109,12 +109,13 @@ def test_a_foreach_over_nothing_fails_the_task_that_splits(project):
 @pytest.mark.parametrize("isolation", ["fork", "spawn"])
 def test_a_step_repeats_itself_in_tasks_of_its_own(project, isolation):
     project.run_flow("recursion", "run", "--isolation", isolation).succeeded()
-    assert project.official("""
-        run = Flow('Recursion').latest_run
-        tasks = sorted(run['loop'], key=lambda t: int(t.id))
-        result = [[[t.id, t['_iteration_stack'].data, t.data.count] for t in tasks],
-                  run.end_task['_iteration_stack'].data]
-    """) == [[["2", [0], 1], ["3", [1], 2], ["4", [2], 3]], []]
+    run = project.latest_run("Recursion")
+    stacks = [
+        project.stored_value("Recursion", project.artifact_keys("Recursion", run, step, task)["_iteration_stack"])
+        for step, task in [("loop", "2"), ("loop", "3"), ("loop", "4"), ("finish", "5")]
+    ]
+    assert stacks == [[0], [1], [2], []]
+    assert [task["count"] for task in artifacts(project, "Recursion")["loop"]] == ["1", "2", "3"]
 
 
 # Parameters
