@@ -37,7 +37,8 @@ struct Current {
   std::string name_space;  ///< `user:<name>` or `production:<token>`, empty for the global one
   std::vector<std::string> tags;
   std::vector<ForeachFrame> foreach_stack;  ///< outermost first
-  std::string temporary_folder;             ///< path of a folder made for this attempt, removed after it
+  /// Path of a folder for this attempt alone: made when first called, removed after the attempt.
+  std::function<std::string()> temporary_folder;
 
   /// `Flow/run/step/task`.
   std::string pathspec() const { return flow_name + '/' + run_id + '/' + step_name + '/' + task_id; }

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 
 #include <unistd.h>
@@ -26,25 +27,31 @@ namespace {
 using datastore::ArtifactTable;
 using model::Transition;
 
-/// A folder that goes when the attempt does.
+/// A folder that is made when somebody asks for it, and goes when the attempt does. Most tasks never ask; thousands of
+/// folders made and removed would slow every new file on ext4, which passes over each inode freed in the last seconds.
 class TemporaryFolder {
  public:
-  TemporaryFolder() {
-    auto name = (std::filesystem::temp_directory_path() / "metaflow-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw system_error("cannot make a temporary folder " + name, errno);
-    path_ = name;
-  }
+  TemporaryFolder() = default;
   ~TemporaryFolder() {
-    // Nearly always empty, and then one call is enough.
     std::error_code ignored;
-    if (::rmdir(path_.c_str()) != 0) std::filesystem::remove_all(path_, ignored);
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const noexcept { return path_; }
+
+  /// Safe to call from several threads.
+  const std::string& path() {
+    std::call_once(made_, [this] {
+      auto name = (std::filesystem::temp_directory_path() / "metaflow-XXXXXX").string();
+      if (::mkdtemp(name.data()) == nullptr) throw system_error("cannot make a temporary folder " + name, errno);
+      path_ = name;
+    });
+    return path_;
+  }
 
  private:
-  std::filesystem::path path_;
+  std::once_flag made_;
+  std::string path_;
 };
 
 /// What a join may see before it has merged anything.
@@ -208,10 +215,10 @@ class TaskAttempt {
     auto frames = foreach_stack_of(program_.flow, step_, request_, inputs_);
     const auto iterations = iteration_stack_of(step_, inputs_);
     register_attempt(frames);
-    const TemporaryFolder folder;
+    TemporaryFolder folder;
     ::setenv("METAFLOW_RUN_ID", request_.run.c_str(), 1);
     ::setenv("METAFLOW_TASK_NAMESPACE", request_.name_space.c_str(), 1);  // for the client inside the step
-    AttemptContext context(program_, step_, blobs_, inputs_, make_current(std::move(frames), folder.path()));
+    AttemptContext context(program_, step_, blobs_, inputs_, make_current(std::move(frames), folder));
     auto result = program_.run_step(step_index_, context);
     context.leave_if_forked();
     if (!result.failure) result.failure = check_transition(step_, result);
@@ -255,7 +262,7 @@ class TaskAttempt {
     return datum;
   }
 
-  Current make_current(std::vector<ForeachFrame> frames, const std::filesystem::path& folder) const {
+  Current make_current(std::vector<ForeachFrame> frames, TemporaryFolder& folder) const {
     return {.flow_name = program_.flow.name,
             .run_id = request_.run,
             .step_name = request_.step,
@@ -266,7 +273,7 @@ class TaskAttempt {
             .name_space = request_.name_space,
             .tags = request_.tags,
             .foreach_stack = std::move(frames),
-            .temporary_folder = folder};
+            .temporary_folder = [&folder] { return folder.path(); }};
   }
 
   TaskOutcome outcome_of(StepResult result) const {
