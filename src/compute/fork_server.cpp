@@ -24,12 +24,12 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Ctrl-C reaches the whole foreground group; the scheduler decides what it means.
-constexpr std::array ignored_by_server{SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE};
+// Ctrl-C reaches the whole foreground group; the scheduler decides what it means. Blocked rather than ignored, as a
+// signal for a task that has only just been forked must wait for it and not be lost.
+constexpr std::array blocked_by_server{SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE, SIGCHLD};
 
-/// For a task. All other signals have their default handling since the server began.
-void reset_signals() {
-  for (const int number : ignored_by_server) ::signal(number, SIG_DFL);
+/// For a task. The handling of all signals is the default one since the server began.
+void unblock_signals() {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -41,11 +41,12 @@ class ForkServer {
       : channel_(std::move(socket)), become_task_(become_task) {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
-    for (const int number : ignored_by_server) ::signal(number, SIG_IGN);
-    sigset_t child;
+    sigset_t blocked, child;
+    sigemptyset(&blocked);
+    for (const int number : blocked_by_server) sigaddset(&blocked, number);
+    ::sigprocmask(SIG_SETMASK, &blocked, nullptr);
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
-    ::sigprocmask(SIG_SETMASK, &child, nullptr);
     child_ended_ = FileDescriptor(::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
     if (const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC); null >= 0) {
       ::dup2(null, STDIN_FILENO);
@@ -98,7 +99,7 @@ class ForkServer {
     if (::getppid() != server || streams.size() != 3) ::_exit(1);
     // Orphans among the task's descendants come to the task while it lives: any stranger seen by the server is a leftover.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-    reset_signals();
+    unblock_signals();
     ::close(channel_.descriptor());
     ::close(child_ended_.get());
     ::dup2(streams[0].get(), STDOUT_FILENO);

@@ -58,7 +58,7 @@ TEST_F(RunTest, NestedForeachesKeepTheirFramesUntilTheirJoin) {
   flow.join("inner", "outer");
   flow.join("outer", "end");
   flow.end();
-  ASSERT_EQ(run(flow), 0) << out_ << err_;
+  ASSERT_EQ(run(flow, {.max_workers = 1}), 0) << out_ << err_;
   const auto frames = artifact("leaf", "9", "_foreach_stack");
   ASSERT_EQ(frames.size(), 2u);
   EXPECT_THAT(frames[0].repr(), HasSubstr("'mid', 'items', 2, 1, 'q'"));
