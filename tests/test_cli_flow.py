@@ -10,7 +10,7 @@ import pytest
 
 from conftest import program
 
-GIVEN = ["--name", "Ada"]
+GIVEN = ["--who", "Ada"]
 
 
 def run(project, *arguments, **variables):
@@ -48,8 +48,8 @@ def test_quiet_leaves_the_run_log_alone(project):
 
 def test_the_command_line_beats_the_environment(project):
     def count_of(*arguments, **variables):
-        run(project, "--quiet", "run", *arguments, METAFLOW_RUN_NAME="Grace", **variables).succeeded()
-        dumped = run(project, "dump", f"{project.latest_run('Commands')}/start", "--include", "count,name").succeeded()
+        run(project, "--quiet", "run", *arguments, METAFLOW_RUN_WHO="Grace", **variables).succeeded()
+        dumped = run(project, "dump", f"{project.latest_run('Commands')}/start", "--include", "count,who").succeeded()
         return re.findall(r"= (.*)", dumped.stdout)
 
     assert count_of(METAFLOW_RUN_COUNT="2") == ["2", "Grace"]
@@ -108,14 +108,14 @@ WRONG_VALUES = [
     (["--notes", "missing.txt"], "Invalid value for '--notes': cannot open 'missing.txt': no such file or folder"),
     (["--notes", "."], "Invalid value for '--notes': '.' is no regular file"),
     (["--notes", "s3://bucket/notes"], "Invalid value for '--notes': 's3://bucket/notes' is no local file"),
-    (["--name", b"\xff\xfe"], "is not UTF-8 text"),
+    (["--who", b"\xff\xfe"], "is not UTF-8 text"),
     (["--max-workers", "0"], "Invalid value for '--max-workers': 0 is less than 1"),
     (["--max-workers", "x"], "Invalid value for '--max-workers': x is not a valid integer"),
     (["--isolation", "frok"], "Did you mean 'fork'?"),
     (["--cuont", "3"], "No such option '--cuont'. Did you mean '--count'?"),
     (["--coun", "3"], "No such option '--coun'. Did you mean '--count'?"),
     (["--quiet"], "No such option '--quiet' here. It belongs before the command."),
-    (["--name"], "Option '--name' needs a value."),
+    (["--who"], "Option '--who' needs a value."),
     (["extra"], "Got unexpected extra argument (extra)"),
 ]
 
@@ -136,7 +136,7 @@ def test_a_wrong_command_line_is_refused_before_anything_is_written(project, wor
 def test_a_missing_required_parameter_is_named(project):
     result = run(project, "run")
     assert result.exit == 2
-    assert "Error: Missing option '--name'." in result.stderr
+    assert "Error: Missing option '--who'." in result.stderr
 
 
 def test_an_unknown_command_is_answered_with_the_nearest(project):
@@ -242,7 +242,7 @@ def test_dump_shows_sorted_public_artifacts_with_size_and_type(ran):
     assert not any(line.startswith("_") for line in lines)
 
 
-def test_dump_shows_the_same_as_official_metaflow(ran):
+def test_dump_shows_private_names_on_request(ran):
     ours = run(ran, "dump", "--private", f"{ran.run_id}/square").succeeded().stdout
     assert ours.count("item_square") == 3
     assert "_task_ok [size: 4 type: <class 'bool'>] = True" in ours
@@ -327,9 +327,9 @@ def test_output_raw_as_json_holds_graph_and_structure(project):
 def test_help_shows_parameters_with_types_and_defaults(project):
     shown = run(project, "run", "--help").succeeded().stdout
     rows = re.findall(r"^  --(\w+) ", shown.split("Options:")[0], re.MULTILINE)
-    assert rows == ["count", "deep", "name", "notes", "rate", "settings", "speed"]
+    assert rows == ["count", "deep", "notes", "rate", "settings", "speed", "who"]
     assert re.search(r"--count INTEGER +How many items  \[default: 3\]", shown)
-    assert re.search(r"--name TEXT +Who asks  \[required\]", shown)
+    assert re.search(r"--who TEXT +Who asks  \[required\]", shown)
 
 
 def test_version_is_ours_and_the_one_it_is_compatible_with(project):

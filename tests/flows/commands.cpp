@@ -14,7 +14,7 @@ struct Commands {
   mf::Parameter<double> rate{0.5, "A share"};
   mf::Parameter<bool> deep{false, "Yes or no"};
   mf::Parameter<Speed> speed{Speed::slow, "How fast"};
-  mf::Parameter<std::string> name{mf::required, "Who asks"};
+  mf::Parameter<std::string> who{mf::required, "Who asks"};
   mf::Parameter<mf::Json> settings{"{}", "More, as JSON"};
   mf::IncludeFile<std::string> notes{"", "Text to take along"};
 
@@ -23,9 +23,9 @@ struct Commands {
   mf::Artifact<std::string> greeting, large;
 
   void start() {
-    std::printf("  hello %s\n", name->c_str());
+    std::printf("  hello %s\n", who->c_str());
     std::fprintf(stderr, "a warning\n");
-    greeting = "hello " + *name;
+    greeting = "hello " + *who;
     large = std::string(5000, 'x');
     std::vector<int> list;
     for (int i = 1; i <= *count; ++i) list.push_back(i);
