@@ -5,8 +5,10 @@
 
 #include <filesystem>
 #include <thread>
+#include <utility>
 
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/files.hpp"
 #include "base/random.hpp"
@@ -30,14 +32,14 @@ class ProgramCacheTest : public testing::Test {
       return std::vector<std::string>{path("input")};
     });
   }
-  /// File stamps move in steps of some milliseconds; waits until the next one has come.
+  /// Waits until the clock that stamps files, which moves in steps of some milliseconds, has passed this moment.
   void pass_stamp() const {
-    const auto stamp_of = [&](const std::string& name) {
-      write_file_in_place(path(name), "x");
-      return fs::last_write_time(path(name));
-    };
-    const auto first = stamp_of("clock");
-    while (stamp_of("clock") == first) std::this_thread::yield();
+    timespec moment{}, stamps{};
+    ::clock_gettime(CLOCK_REALTIME, &moment);
+    do {
+      std::this_thread::yield();
+      ::clock_gettime(CLOCK_REALTIME_COARSE, &stamps);
+    } while (std::pair(stamps.tv_sec, stamps.tv_nsec) <= std::pair(moment.tv_sec, moment.tv_nsec));
   }
 
   std::string folder_ = (fs::temp_directory_path() / ("program-cache-" + random_name(8))).string();
