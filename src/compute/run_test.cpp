@@ -30,6 +30,17 @@ TEST_F(RunTest, ALinearFlowRunsToItsEnd) {
   EXPECT_THAT(out_, HasSubstr("Done!\n"));
 }
 
+TEST_F(RunTest, AnArtifactCalledNameIsNotReplacedByTheNameOfTheFlow) {
+  HandMadeFlow flow("Named");
+  flow.linear("start", "end", [](TaskContext& task) {
+    put(task, "name", "penguin");
+    return StepResult();
+  });
+  flow.end();
+  EXPECT_EQ(run(flow), 0) << out_ << err_;
+  EXPECT_EQ(artifact("end", "2", "name"), Value("penguin"));
+}
+
 TEST_F(RunTest, AForeachRunsOneTaskPerItemAndJoinsThemInOrder) {
   HandMadeFlow flow("Wide");
   flow.foreach ("start", "body", {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"});

@@ -290,7 +290,8 @@ class TaskAttempt {
                       const std::vector<std::int64_t>& iterations) const {
     const bool splits = !outcome.foreach_values.empty();
     const auto variable = splits ? step_.foreach_artifact : std::string();
-    context.store_one("name", encode_text(program_.flow.name));
+    // Official has the flow's name under `name`; a flow may have an artifact or parameter of its own there.
+    if (!context.table().contains("name")) context.store_one("name", encode_text(program_.flow.name));
     context.store_one("_current_step", encode_text(step_.name));
     context.store_one("_success", encode_boolean(outcome.succeeded));
     context.store_one("_task_ok", encode_boolean(outcome.succeeded));
