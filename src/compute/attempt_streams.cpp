@@ -1,9 +1,12 @@
 #include "compute/attempt_streams.hpp"
 
+#include <metaflow/error.hpp>
+
 #include <cerrno>
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/system_error.hpp"
@@ -17,6 +20,16 @@ constexpr std::size_t stream_count = 3;
 constexpr std::size_t chunk_size = 65'536;
 // epoll's user data: which pipe of which attempt, or `watched_tag` for the owner's descriptors.
 constexpr std::uint64_t watched_tag = ~std::uint64_t{0};
+// The scheduler writes logs while tasks run: so many descriptors stay free for that.
+constexpr rlim_t reserved_descriptors = 32;
+
+void check_room(int newest) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  if (static_cast<rlim_t>(newest) + reserved_descriptors >= limit.rlim_cur)
+    throw Error(ErrorCode::exhausted, "no descriptors are left for one more task; raise the limit with 'ulimit -n'");
+}
+
 std::uint64_t tag(runtime::AttemptHandle attempt, std::size_t stream) { return attempt << 2 | stream; }
 
 }  // namespace
@@ -42,6 +55,7 @@ std::vector<FileDescriptor> AttemptStreams::open(runtime::AttemptHandle handle) 
     reading = std::move(pipe.reading);
     writing.push_back(std::move(pipe.writing));
   }
+  check_room(writing.back().get());
   attempts_.emplace(handle, std::move(attempt));
   return writing;
 }

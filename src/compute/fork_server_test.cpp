@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -204,6 +205,29 @@ TEST(ForkServer, AThousandTasksLeaveNoDescriptorsOrZombies) {
     ASSERT_TRUE(wait_for_end(*launcher).finished);
   }
   EXPECT_EQ(count_descriptors(), before);
+}
+
+TEST(ForkServer, WithFewDescriptorsItTakesFewerTasksAndLeavesSomeForTheScheduler) {
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit low{256, before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &low);
+  std::size_t taken = 0;
+  ErrorCode code{};
+  {
+    const auto launcher = make_fork_launcher([](const TaskRequest&) -> TaskOutcome {
+      while (true) ::pause();
+    });
+    try {
+      for (; taken < 300; ++taken) launcher->launch(taken + 1, request_of("alone"));
+    } catch (const Error& error) {
+      code = error.code();
+    }
+    EXPECT_TRUE(make_pipe().reading);
+  }
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_GT(taken, 30u);
+  EXPECT_EQ(code, ErrorCode::exhausted);
 }
 
 TEST(ForkServer, ALargeRequestArrivesWholeAndALargeOutcomeToo) {
