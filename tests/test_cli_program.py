@@ -11,6 +11,9 @@ from conftest import BUILD
 
 METAFLOW = BUILD / "bin/metaflow"
 
+# A flow built without sanitizers cannot load a library that has them.
+plain_build = pytest.mark.release_build
+
 HELLO = """
 #include <cstdio>
 #include "word.hpp"
@@ -53,6 +56,7 @@ def starts(project):
 # Flow files
 
 
+@plain_build
 def test_a_flow_file_is_compiled_once_and_again_when_what_it_includes_changes(project):
     write_hello(project)
     compiler = counting_compiler(project)
@@ -67,6 +71,7 @@ def test_a_flow_file_is_compiled_once_and_again_when_what_it_includes_changes(pr
     assert starts(project) == 2
 
 
+@plain_build
 def test_hints_name_what_was_typed(project):
     write_hello(project)
     assert "'metaflow hello.cpp run'" in metaflow(project, "hello.cpp").succeeded().stderr
@@ -82,6 +87,7 @@ def test_what_the_compiler_says_is_shown_as_it_is(project):
     assert "Workflow" not in result.stdout
 
 
+@plain_build
 def test_two_at_once_both_run(project):
     write_hello(project)
     both = [project.start([METAFLOW, "hello.cpp", "run"]) for _ in range(2)]
@@ -126,6 +132,7 @@ def test_what_is_no_flow_file_is_refused(project, word, message):
 # New projects
 
 
+@plain_build
 def test_a_new_project_runs(project):
     metaflow(project, "new", "my-model").succeeded()
     result = project.run(METAFLOW, "my-model.cpp", "run", "--count", "4", cwd=project.folder / "my-model").succeeded()
@@ -200,6 +207,7 @@ def test_pulling_again_without_a_terminal_changes_nothing(project):
 # Status and help
 
 
+@plain_build
 def test_status_lists_the_flows_of_the_working_tree(project):
     write_hello(project)
     assert "There is no '.metaflow'" in metaflow(project, "status").failed().stderr
@@ -217,6 +225,7 @@ def test_alone_it_says_what_it_can_do(project):
         assert f"  {command} " in said
 
 
+@plain_build
 def test_the_program_may_stand_elsewhere_with_its_library_and_headers(project):
     write_hello(project)
     prefix = project.folder.parent / "a prefix"
