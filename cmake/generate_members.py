@@ -90,9 +90,13 @@ struct Phantom {
 template <class T>
 extern const Phantom<T> phantom;
 
+/// Member number I as a template argument.
+template <class T, std::size_t I>
+inline constexpr FieldPointer member_pointer{address_of<I>(member_addresses(phantom<T>.value))};
+
 template <class T, std::size_t... I>
 consteval std::array<std::string_view, sizeof...(I)> read_member_names(std::index_sequence<I...>) {
-  return {name_of<FieldPointer{address_of<I>(member_addresses(phantom<T>.value))}>...};
+  return {name_of<member_pointer<T, I>>...};
 }
 
 /// In order of declaration.

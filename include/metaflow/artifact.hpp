@@ -86,10 +86,12 @@ class Artifact : public detail::Slot {
   }
 
   template <class U>
-  requires requires(const T& a, const U& b) {
+  requires(!std::derived_from<U, detail::Slot>) && requires(const T& a, const U& b) {
     { a == b } -> std::convertible_to<bool>;
   }
   friend bool operator==(const Artifact& a, const U& b) { return a.get() == b; }
+
+  friend bool operator==(const Artifact& a, const Artifact& b) { return a.get() == b.get(); }
 
  private:
   bool is_artifact() const override { return true; }

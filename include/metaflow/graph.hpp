@@ -174,7 +174,7 @@ struct ItemOf {
   using Type = void;
 };
 template <Iterable T>
-struct ItemOf<T> {
+requires(!MapLike<T>) struct ItemOf<T> {
   using Type = typename T::value_type;
 };
 template <MapLike T>

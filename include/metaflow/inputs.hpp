@@ -28,7 +28,7 @@ namespace detail {
 /// The members of a flow as slots, in order of declaration.
 template <class Flow>
 auto slots_of(Flow& flow) {
-  return []<std::size_t... I>(auto addresses, std::index_sequence<I...>) {
+  return []<std::size_t... I>([[maybe_unused]] auto addresses, std::index_sequence<I...>) {
     return std::array<Slot*, sizeof...(I)>{address_of<I>(addresses)...};
   }
   (member_addresses(flow), std::make_index_sequence<member_count<Flow>()>());

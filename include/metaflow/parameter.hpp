@@ -191,7 +191,7 @@ class Parameter : public detail::ParameterSlot {
   const T& value() const& { return get(); }
 
   template <class U>
-  requires requires(const T& a, const U& b) {
+  requires(!std::derived_from<U, detail::Slot>) && requires(const T& a, const U& b) {
     { a == b } -> std::convertible_to<bool>;
   }
   friend bool operator==(const Parameter& a, const U& b) { return a.get() == b; }

@@ -51,19 +51,11 @@ struct FlowGraph {
   static_assert(Broken != Rule::switch_into_join, "this switch leads straight into a join: put a step between them");
 };
 
-template <Rule Broken, auto Parameter, auto Other>
+template <Rule Broken, auto Parameter>
 struct FlowParameters {
   static_assert(Broken != Rule::reserved_parameter,
                 "this parameter's name is an option of its own: choose another one");
   static_assert(Broken != Rule::duplicate_parameter, "two parameters have names that differ only in case");
-};
-
-/// A name as a template argument, for messages.
-struct NameText {
-  char text[48]{};
-  constexpr NameText(std::string_view name) {
-    for (std::size_t i = 0; i < name.size() && i + 1 < sizeof text; ++i) text[i] = name[i];
-  }
 };
 
 template <class Transition>
@@ -129,25 +121,33 @@ consteval bool check_graph_of() {
 template <class Flow, std::size_t I>
 using MemberType = std::remove_reference_t<decltype(*address_of<I>(member_addresses(std::declval<Flow&>())))>;
 
-/// Names of the parameters, in order, and how many they are.
+/// The parameters among the members: their names, and which members they are.
+template <std::size_t Count>
+struct ParametersFound {
+  std::array<std::string_view, Count> names{};
+  std::array<std::size_t, Count> members{};
+  std::size_t count = 0;
+};
+
 template <class Flow, std::size_t... I>
-consteval auto parameter_names(std::index_sequence<I...>) {
+consteval auto list_parameters(std::index_sequence<I...>) {
   constexpr std::array<bool, sizeof...(I) + 1> is_parameter{std::derived_from<MemberType<Flow, I>, ParameterSlot>...,
                                                             false};
-  std::pair<std::array<std::string_view, sizeof...(I) + 1>, std::size_t> names{};
+  ParametersFound<sizeof...(I) + 1> list;
   for (std::size_t i = 0; i < sizeof...(I); ++i)
-    if (is_parameter[i]) names.first[names.second++] = member_names<Flow>[i];
-  return names;
+    if (is_parameter[i]) {
+      list.names[list.count] = member_names<Flow>[i];
+      list.members[list.count++] = i;
+    }
+  return list;
 }
 
 template <class Flow>
 consteval bool check_parameters_of() {
-  constexpr auto names = parameter_names<Flow>(std::make_index_sequence<member_count<Flow>()>());
-  constexpr auto found = model::check_parameters(std::span(names.first).first(names.second));
-  if constexpr (found.rule != Rule::none) {
-    constexpr auto other = found.other < 0 ? std::string_view() : names.first[static_cast<std::size_t>(found.other)];
-    return sizeof(FlowParameters<found.rule, NameText(names.first[found.step]), NameText(other)>) > 0;
-  }
+  constexpr auto list = list_parameters<Flow>(std::make_index_sequence<member_count<Flow>()>());
+  constexpr auto found = model::check_parameters(std::span(list.names).first(list.count));
+  if constexpr (found.rule != Rule::none)
+    return sizeof(FlowParameters<found.rule, member_pointer<Flow, list.members[found.step]>>) > 0;
   return true;
 }
 

@@ -1,0 +1,21 @@
+// A foreach without a join.
+// expect: the branches of this step are never joined
+// expect: unjoined_split
+// expect: Films::start
+#include <metaflow/flow.hpp>
+namespace mf = metaflow;
+
+struct Films {
+  mf::Artifact<std::vector<std::string>> genres;
+  void start() {}
+  void stats(const std::string&) {}
+  void end() {}
+
+  static constexpr auto graph() {
+    using F = Films;
+    return mf::graph(mf::step<&F::start>().foreach<&F::genres, &F::stats>(), mf::step<&F::stats>().to<&F::end>(),
+                     mf::step<&F::end>());
+  }
+};
+
+int main(int argc, char** argv) { return mf::main<Films>(argc, argv); }
