@@ -317,7 +317,7 @@ class IncludeFile : public detail::ParameterSlot {
   }
   const std::optional<T>& content() const {
     loaded_.run([this] {
-      if (!source_) return;
+      if (!stored()) return;
       const auto url = detail::included_url(load());
       if (!url) return;
       const auto bytes = source_->load_included_file(*url);

@@ -191,37 +191,6 @@ struct Over {
   static inline Item wanted{};
 };
 
-template <class Container, class Item>
-void expect_items(const Container& items, const Item& second, const Names& shown) {
-  using Flow = Over<Container, Item>;
-  FakeTask split;
-  body<Flow> = [&](Flow& flow) { flow.items = items; };
-  EXPECT_EQ(split.run<Flow>("start").foreach_values, shown);
-
-  FakeTask child;
-  child.before.with("items", items);
-  child.current_.foreach_stack = {{"work", "items", 2, 1, "?"}};
-  Flow::wanted = second;
-  const auto result = child.run<Flow>("work");
-  ASSERT_FALSE(result.failure) << result.failure->message;
-  EXPECT_TRUE(child.left<bool>("is_right"));
-}
-
-TEST(Foreach, GoesOverEveryContainer) {
-  expect_items(std::vector{1, 2}, 2, {"1", "2"});
-  expect_items(std::array<int, 2>{1, 2}, 2, {"1", "2"});
-  expect_items(std::deque<std::string>{"a", "b"}, std::string("b"), {"a", "b"});
-  expect_items(std::list{1.5, 2.5}, 2.5, {"1.5", "2.5"});
-  expect_items(std::set<std::string>{"a", "b"}, std::string("b"), {"a", "b"});
-  expect_items(mf::Array<double>({2}, {0.5, 1.5}), 1.5, {"0.5", "1.5"});
-  expect_items(std::vector<bool>{false, true}, true, {"False", "True"});
-}
-
-TEST(Foreach, AnItemOfAMapIsAPair) {
-  using Map = std::map<std::string, int>;
-  expect_items(Map{{"a", 1}, {"b", 2}}, std::pair(std::string("b"), 2), {"('a', 1)", "('b', 2)"});
-}
-
 TEST(Foreach, OverNothingFailsTheStep) {
   using Flow = Over<std::vector<int>, int>;
   FakeTask task;

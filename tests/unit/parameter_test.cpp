@@ -115,14 +115,14 @@ TEST(Parameter, LargeTextsAreNotBorrowed) {
 
 TEST(Parameter, BadTextsAreNamedWithWhatWasExpected) {
   EXPECT_EQ(parsed("number", "five"),
-            "invalid value for '--number': 'five' is not a valid integer from -2147483648 to 2147483647");
+            "Invalid value for '--number': 'five' is not a valid integer from -2147483648 to 2147483647");
   EXPECT_EQ(parsed("number", "3000000000"),
-            "invalid value for '--number': '3000000000' is not a valid integer from -2147483648 to 2147483647");
+            "Invalid value for '--number': '3000000000' is not a valid integer from -2147483648 to 2147483647");
   EXPECT_EQ(parsed("number", ""),
-            "invalid value for '--number': '' is not a valid integer from -2147483648 to 2147483647");
-  EXPECT_EQ(parsed("small", "-1"), "invalid value for '--small': '-1' is not a valid integer from 0 to 255");
-  EXPECT_EQ(parsed("flag", "maybe"), "invalid value for '--flag': 'maybe' is not a valid boolean: write true or false");
-  EXPECT_EQ(parsed("level", "middle"), "invalid value for '--level': 'middle' is not one of [low|high]");
+            "Invalid value for '--number': '' is not a valid integer from -2147483648 to 2147483647");
+  EXPECT_EQ(parsed("small", "-1"), "Invalid value for '--small': '-1' is not a valid integer from 0 to 255");
+  EXPECT_EQ(parsed("flag", "maybe"), "Invalid value for '--flag': 'maybe' is not a valid boolean: write true or false");
+  EXPECT_EQ(parsed("level", "middle"), "Invalid value for '--level': 'middle' is not one of [low|high]");
   EXPECT_NE(parsed("rate", "1.5x").find("'1.5x' is not a valid float"), std::string::npos);
   EXPECT_NE(parsed("settings", "{").find("'{' is not valid JSON"), std::string::npos);
   EXPECT_NE(parsed("word", "\xff").find("is not valid UTF-8"), std::string::npos);
