@@ -108,22 +108,22 @@ Value item_at(const Value& container, std::int64_t index) {
   throw Error(ErrorCode::not_found, "the foreach has no item number " + std::to_string(index));
 }
 
-pickle::Document load_foreach(const TaskView& view, const ForeachFrame& frame) {
+pickle::Document load_item(const TaskView& view, const ForeachFrame& frame) {
   const auto reference = view.source->find(frame.variable);
   if (!reference)
     throw Error(ErrorCode::not_found, "cannot find the item of step '" + view.step_name + "': the artifact '" +
                                           frame.variable + "' that the foreach goes over is not there");
-  return pickle::decode_document(view.source->load(frame.variable, *reference));
+  auto pickle = view.source->load(frame.variable, *reference);
+  // A list may be long: nothing is made of what lies before the item, and what lies behind it is not looked at.
+  if (reference->type == "<class 'list'>" && frame.index >= 0)
+    return pickle::decode_item(std::move(pickle), static_cast<std::size_t>(frame.index));
+  auto document = pickle::decode_document(std::move(pickle));
+  document.value = item_at(document.value, frame.index);
+  return document;
 }
 
 void throw_no_item(const TaskView& view) {
   throw Error(ErrorCode::internal, "step '" + view.step_name + "' takes an item, but runs outside any foreach");
-}
-
-void throw_no_items(std::string_view artifact) {
-  throw Error(ErrorCode::invalid,
-              "foreach over '" + std::string(artifact) + "' has no items: it needs at least one to go on",
-              "Invalid transition");
 }
 
 void require_one_axis(std::string_view artifact, std::size_t rank) {

@@ -4,6 +4,7 @@
 //   pickle_probe array DTYPE    a pickled array of shape (2, 3) holding 0…5, written from C++
 //   pickle_probe large          a pickled dict with an array of a million doubles, and text and bytes outside of frames
 
+#include <complex>
 #include <cstdio>
 #include <fstream>
 #include <iostream>

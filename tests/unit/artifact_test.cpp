@@ -191,16 +191,6 @@ struct Over {
   static inline Item wanted{};
 };
 
-TEST(Foreach, OverNothingFailsTheStep) {
-  using Flow = Over<std::vector<int>, int>;
-  FakeTask task;
-  body<Flow> = [](Flow& flow) { flow.items = std::vector<int>(); };
-  const auto result = task.run<Flow>("start");
-  ASSERT_TRUE(result.failure);
-  EXPECT_NE(result.failure->message.find("foreach over 'items' has no items"), std::string::npos);
-  EXPECT_TRUE(result.foreach_values.empty());
-}
-
 enum class Speed { slow, fast };
 
 template <class T>

@@ -231,12 +231,11 @@ void describe(model::Flow& model, const Step<Body, Transition>& declared) {
 
 /// Item number `index` of a stored container.
 Value item_at(const Value& container, std::int64_t index);
-/// What foreach iterates over, as the task sees it: its stored value.
-pickle::Document load_foreach(const TaskView& view, const ForeachFrame& frame);
+/// The frame's item, read from the container as the task sees it.
+pickle::Document load_item(const TaskView& view, const ForeachFrame& frame);
 /// The innermost foreach over this artifact, nullptr when there is none.
 const ForeachFrame* find_frame(const TaskView& view, std::string_view variable);
 [[noreturn]] void throw_no_item(const TaskView& view);
-[[noreturn]] void throw_no_items(std::string_view artifact);
 [[noreturn]] void throw_no_case(const model::Step& step, const Value& value);
 void require_one_axis(std::string_view artifact, std::size_t rank);
 /// The current exception as a failed body; passes on what is no error of the body's.
@@ -244,9 +243,8 @@ Failure describe_exception();
 
 template <class Item>
 Item read_item(const TaskView& view, const ForeachFrame& frame) {
-  const auto document = load_foreach(view, frame);
-  const auto item = item_at(document.value, frame.index);
-  return Codec<Item>::read({item, document.exclusive ? document.buffer : std::shared_ptr<Buffer>()});
+  const auto document = load_item(view, frame);
+  return Codec<Item>::read({document.value, document.exclusive ? document.buffer : std::shared_ptr<Buffer>()});
 }
 
 /// An item without the const that a dict puts before its keys.
@@ -294,7 +292,6 @@ void follow(const Foreach<Over, Target>&, const Flow& flow, const model::Step& s
     if constexpr (requires { container.rank(); }) require_one_axis(step.foreach_artifact, container.rank());
     for (const typename HeldBy<Over>::value_type& item : container) add(item);
   }
-  if (result.foreach_values.empty()) throw_no_items(step.foreach_artifact);
 }
 
 template <class Held, class Key>
