@@ -13,6 +13,7 @@
 #include <metaflow/check.hpp>
 #include <metaflow/codec.hpp>
 #include <metaflow/detail/names.hpp>
+#include <metaflow/task.hpp>
 
 /// The words in which a flow declares its graph:
 ///

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -143,11 +144,18 @@ void put_in_place(const std::string& draft, const std::string& target) {
     throw system_error("cannot keep the program at '" + target + "'", errno);
 }
 
+/// Now, by the clock that stamps files.
 std::int64_t coarse_now_ns() {
   timespec now{};
-  // The clock that stamps files.
   ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
   return now.tv_sec * 1'000'000'000 + now.tv_nsec;
+}
+
+/// A time after that of every file written before the call; a tick of that clock is a few milliseconds.
+std::int64_t next_tick_ns() {
+  const auto before = coarse_now_ns();
+  while (coarse_now_ns() == before) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  return coarse_now_ns();
 }
 
 }  // namespace
@@ -194,7 +202,7 @@ std::string ProgramCache::store(const std::string& key, const Build& build) cons
   remove_old();
   const DraftFolder draft{folder_ + "/draft-" + random_name(8)};
   if (::mkdir(draft.path.c_str(), 0700) != 0) throw system_error("cannot make '" + draft.path + "'", errno);
-  const auto began = coarse_now_ns();
+  const auto began = next_tick_ns();
   const auto inputs = describe_inputs(build(draft.path), began);
   // Without the list the program is started this once, and built again the next time.
   if (inputs) write_file_in_place(draft.path + "/inputs", *inputs);
