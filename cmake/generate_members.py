@@ -5,7 +5,7 @@ from pathlib import Path
 
 LIMIT = 128
 
-HEAD = '''#pragma once
+HEAD = """#pragma once
 
 #include <array>
 #include <cstddef>
@@ -73,9 +73,9 @@ template <class T>
 constexpr auto member_addresses([[maybe_unused]] T& object) {
   constexpr std::size_t n = member_count<std::remove_const_t<T>>();
   if constexpr (n == 0) { return addresses(); }
-'''
+"""
 
-TAIL = '''}
+TAIL = """}
 // clang-format on
 
 template <class T>
@@ -116,13 +116,15 @@ template <class T>
 inline constexpr std::string_view class_name = last_identifier(type_signature<T>());
 
 }  // namespace metaflow::detail
-'''
+"""
 
 
 def line(count: int) -> str:
     names = [f"m{i}" for i in range(count)]
     pointers = ", ".join("&" + name for name in names)
-    return f"  else if constexpr (n == {count}) {{ auto& [{', '.join(names)}] = object; return addresses({pointers}); }}\n"
+    return (
+        f"  else if constexpr (n == {count}) {{ auto& [{', '.join(names)}] = object; return addresses({pointers}); }}\n"
+    )
 
 
 target = Path(__file__).resolve().parent.parent / "include/metaflow/detail/members.hpp"

@@ -82,7 +82,9 @@ def test_an_include_file_is_announced_and_stored(project):
     result = run(project, "run", *GIVEN, "--notes", "notes.txt").succeeded()
     assert "Including file notes.txt of size 13B" in result.stderr
     value = "Run(pathspec).data.notes"
-    assert project.official(f"result = {value}", pathspec=f"Commands/{project.latest_run('Commands')}") == "take me along"
+    assert (
+        project.official(f"result = {value}", pathspec=f"Commands/{project.latest_run('Commands')}") == "take me along"
+    )
 
 
 def test_a_decorator_of_the_command_line_reaches_steps_that_have_none_of_that_name(project):
@@ -238,7 +240,9 @@ def test_dump_shows_sorted_public_artifacts_with_size_and_type(ran):
     lines = run(ran, "dump", f"{ran.run_id}/start").succeeded().stdout.splitlines()
     assert "count [size: 5 type: <class 'int'>] = 3" in lines
     assert any(re.fullmatch(r"greeting \[size: \d+ type: <class 'str'>\] = hello Ada", line) for line in lines)
-    assert any(re.fullmatch(r"large \[size: \d+ type: <class 'str'>\] = < artifact too large >", line) for line in lines)
+    assert any(
+        re.fullmatch(r"large \[size: \d+ type: <class 'str'>\] = < artifact too large >", line) for line in lines
+    )
     assert lines == sorted(lines)
     assert not any(line.startswith("_") for line in lines)
 

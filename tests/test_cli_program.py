@@ -137,7 +137,12 @@ def test_a_new_project_runs(project):
     metaflow(project, "new", "my-model").succeeded()
     result = project.run(METAFLOW, "my-model.cpp", "run", "--count", "4", cwd=project.folder / "my-model").succeeded()
     assert "total 5" in result.stdout
-    assert sorted(os.listdir(project.folder / "my-model")) == [".metaflow", "CMakeLists.txt", "README.md", "my-model.cpp"]
+    assert sorted(os.listdir(project.folder / "my-model")) == [
+        ".metaflow",
+        "CMakeLists.txt",
+        "README.md",
+        "my-model.cpp",
+    ]
 
 
 def test_a_new_project_overwrites_nothing(project):

@@ -13,5 +13,7 @@ PROGRAMS = re.findall(r"^```cpp\n(.*?)^```", (REPOSITORY / "docs/flow-api.md").r
 @pytest.mark.parametrize("number", range(len(PROGRAMS)))
 def test_an_example_compiles(number: int):
     command = ["g++", "-std=c++20", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{REPOSITORY / 'include'}"]
-    ended = subprocess.run([*command, "-x", "c++", "-"], input=PROGRAMS[number], capture_output=True, text=True, timeout=120)
+    ended = subprocess.run(
+        [*command, "-x", "c++", "-"], input=PROGRAMS[number], capture_output=True, text=True, timeout=120
+    )
     assert ended.returncode == 0, ended.stderr
