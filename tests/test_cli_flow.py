@@ -5,9 +5,9 @@ import os
 import pickle
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
-
 from conftest import program
 
 GIVEN = ["--who", "Ada"]
@@ -291,7 +291,7 @@ def test_logs_can_show_the_time_of_each_line(ran):
 
 
 def test_output_that_cannot_be_written_is_an_error(ran):
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         process = subprocess.run(
             [program("commands"), "show"], cwd=ran.folder, env=ran.variables, stdout=full, stderr=subprocess.PIPE
         )

@@ -3,7 +3,6 @@
 import subprocess
 
 import pytest
-
 from conftest import judge, missing, program
 
 # Fills up while the tasks run; then, in the same namespace, the official client reads what was finished.
