@@ -172,6 +172,16 @@ TEST(Codec, OneItemOfAListIsReadAlone) {
   EXPECT_THROW(decode_element<std::string>(test::joined(encode(texts)), 2500), Error);
 }
 
+TEST(Codec, AnItemOfAListOfSeveralFramesIsFound) {
+  std::vector<int> numbers;  // CPython and we close a frame at 64 KiB, so a later one may begin before any item
+  for (int i = 0; i < 100'000; ++i) numbers.push_back(70'000 + i);
+  const auto pickle = encode(numbers);
+  for (std::size_t i = 0; i < numbers.size(); i += 499)
+    EXPECT_EQ(decode_element<int>(test::joined(pickle), i), numbers[i]);
+  for (std::size_t i = 13'000; i < 13'200; ++i)  // of 5 bytes each: the first boundary lies among these
+    EXPECT_EQ(decode_element<int>(test::joined(pickle), i), numbers[i]);
+}
+
 TEST(Codec, AnItemMayReferToWhatLiesBeforeIt) {
   const auto item = [](std::size_t i) {  // [{'a': 1}, {'a': 2}, l, l] with l = [3], the keys being the same object
     return pickle::decode_item(test::unhex("80045d94287d948c0161944b01737d9468024b02735d944b03616804652e"), i).value;

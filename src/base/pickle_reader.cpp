@@ -106,7 +106,8 @@ bool Reader::step() {
         not_understood("protocol " + std::to_string(version) + " is not known");
       return true;
     case FRAME:
-      if (const auto length = little_endian(8); length > cursor_.remaining())
+      // A frame that begins inside an item goes on behind it.
+      if (const auto length = little_endian(8); length > cursor_.remaining() && !item_)
         damaged("its frame of " + std::to_string(length) + " bytes is longer than what is left");
       return true;
     case NONE:

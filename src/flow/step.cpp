@@ -114,10 +114,8 @@ pickle::Document load_item(const TaskView& view, const ForeachFrame& frame) {
     throw Error(ErrorCode::not_found, "cannot find the item of step '" + view.step_name + "': the artifact '" +
                                           frame.variable + "' that the foreach goes over is not there");
   auto pickle = view.source->load(frame.variable, *reference);
-  // A list may be long: nothing is made of what lies before the item, and what lies behind it is not looked at. That
-  // knows pickles of a single frame only; CPython and we close a frame at 64 KiB.
-  constexpr std::size_t one_frame = 60'000;
-  if (reference->type == "<class 'list'>" && frame.index >= 0 && pickle.size() < one_frame)
+  // A list may be long: nothing is made of what lies before the item, and what lies behind it is not looked at.
+  if (reference->type == "<class 'list'>" && frame.index >= 0)
     return pickle::decode_item(std::move(pickle), static_cast<std::size_t>(frame.index));
   auto document = pickle::decode_document(std::move(pickle));
   document.value = item_at(document.value, frame.index);
