@@ -1,5 +1,6 @@
 #include "base/json.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include <metaflow/error.hpp>
@@ -10,6 +11,9 @@ namespace metaflow {
 namespace {
 
 constexpr char hex_digits[] = "0123456789abcdef";
+
+/// Whether a byte is a whole character that a JSON string holds as it is.
+bool stands_for_itself(char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
 
 void append_escape(std::string& out, unsigned unit) {
   out += "\\u";
@@ -82,15 +86,35 @@ void append_value(std::string& out, const JsonValue& value) {
 
 }  // namespace
 
-JsonValue parse_json(std::string_view text, std::string_view file) {
+namespace {
+
+/// Runs a parser of nlohmann's over `text`; what it throws becomes an error about `file`.
+template <class Parse>
+auto with_file_named(std::string_view text, std::string_view file, Parse parse) {
   try {
-    return JsonValue::parse(text);
+    return parse();
   } catch (const JsonValue::parse_error& error) {
     throw Error(ErrorCode::corrupt, "'" + std::string(file) + "' is damaged: no JSON at byte " +
                                         std::to_string(error.byte) + " of " + std::to_string(text.size()));
   } catch (const JsonValue::exception&) {  // out_of_range: what follows the grammar, but fits no double
     throw Error(ErrorCode::corrupt, "'" + std::string(file) + "' is damaged: a number in it is too large");
   }
+}
+
+}  // namespace
+
+JsonValue parse_json(std::string_view text, std::string_view file) {
+  return with_file_named(text, file, [&] { return JsonValue::parse(text); });
+}
+
+// nlohmann hands over the exception that it would have thrown.
+bool JsonHandler::parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& error) {
+  if (const auto* malformed = dynamic_cast<const JsonValue::parse_error*>(&error)) throw *malformed;
+  throw dynamic_cast<const JsonValue::out_of_range&>(error);
+}
+
+void read_json(std::string_view text, std::string_view file, JsonHandler& handler) {
+  with_file_named(text, file, [&] { JsonValue::sax_parse(text, &handler); });
 }
 
 template <class T>
@@ -119,7 +143,13 @@ std::string dump_json(const JsonValue& value) {
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
-  for (std::size_t i = 0; i < text.size();) append_code_point(out, decode_code_point(text, i).value_or(0xfffd));
+  for (std::size_t i = 0; i < text.size();) {
+    const auto plain = std::find_if_not(text.begin() + static_cast<std::ptrdiff_t>(i), text.end(), stands_for_itself);
+    const auto length = static_cast<std::size_t>(plain - text.begin()) - i;
+    out.append(text, i, length);
+    i += length;
+    if (i < text.size()) append_code_point(out, decode_code_point(text, i).value_or(0xfffd));
+  }
   out += '"';
 }
 

@@ -13,6 +13,26 @@ using JsonValue = nlohmann::json;
 /// The value in `text`. Error(corrupt) that names `file` and the place when it is no JSON.
 JsonValue parse_json(std::string_view text, std::string_view file);
 
+/// Is told of each part of a JSON text as it comes, instead of a tree being made. Members that are not overridden let their part pass.
+class JsonHandler : public nlohmann::json_sax<JsonValue> {
+ public:
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return true; }
+  bool key(string_t&) override { return true; }
+  bool end_object() override { return true; }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  [[noreturn]] bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& error) override;
+};
+/// Tells `handler` of all of `text`; errors are those of parse_json, and what the handler throws.
+void read_json(std::string_view text, std::string_view file, JsonHandler& handler);
+
 /// Member `name` of an object as T. Error(corrupt) that names `file` when it is missing or of another type.
 template <class T>
 T json_member(const JsonValue& object, const char* name, std::string_view file);

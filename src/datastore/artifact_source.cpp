@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::array<std::string_view, 4> known_encodings{"pickle-v4", "pickle-v2", "gzip+pickle-v4", "gzip+pickle-v2"};
 
+// Of the pickle of []: what most tasks have for a foreach stack.
+constexpr std::string_view key_of_empty_list = "c5cf38908fc549f499ade5b17ce221ff0ced377f";
+
 /// A ForeachFrame of the reference: a named tuple (step, var, num_splits, index, value). Older ones lack the value.
 ForeachFrame parse_frame(const Value& value) {
   const auto& object = value.as_object();
@@ -73,7 +76,8 @@ class StoredArtifacts final : public ArtifactSource {
     const std::scoped_lock lock(mutex_);
     if (!stack_) {
       const auto reference = find("_foreach_stack");
-      stack_ = reference ? named("_foreach_stack", [&] { return parse_stack(blobs_.get(reference->key)); })
+      const bool is_empty = !reference || reference->key == key_of_empty_list;
+      stack_ = !is_empty ? named("_foreach_stack", [&] { return parse_stack(blobs_.get(reference->key)); })
                          : std::vector<ForeachFrame>();
     }
     return *stack_;

@@ -97,7 +97,8 @@ TEST_F(Blobs, RawOnesAreReadWhateverTheSideFileSays) {
 }
 
 TEST_F(Blobs, RawOnesThatAreGzipThemselvesStayPacked) {
-  Pieces archive = gzip_pack(pieces("a code package"));
+  const auto content = pieces("a code package");  // what is packed may borrow of it
+  const Pieces archive = gzip_pack(content);
   const auto key = sha1_hex(archive);
   store_->put(file(key), archive);
   EXPECT_EQ(blobs_.get(key).size(), archive.size());

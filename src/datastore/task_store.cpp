@@ -1,5 +1,7 @@
 #include "datastore/task_store.hpp"
 
+#include <array>
+
 #include <metaflow/error.hpp>
 
 #include <fmt/format.h>
@@ -36,29 +38,85 @@ std::string describe(const ArtifactTable& artifacts, std::string_view store_type
       .take();
 }
 
-ArtifactReference parse_reference(const std::string& key, const JsonValue& info, const std::string& file) {
-  ArtifactReference reference{.key = key, .type = "", .size = 0, .encoding = "gzip+pickle-v2"};
-  if (!info.is_object()) return reference;
-  // A type that is null, or a size missing, comes from older writers; what the value is shows its pickle.
-  if (info.contains("type") && info["type"].is_string()) reference.type = json_member<std::string>(info, "type", file);
-  if (info.contains("size")) reference.size = static_cast<std::uint64_t>(json_member<std::int64_t>(info, "size", file));
-  if (info.contains("encoding")) reference.encoding = json_member<std::string>(info, "encoding", file);
-  return reference;
-}
+/// Reads what describe() wrote, or official: the members `objects` and `info`, in either order. Every task of a foreach reads its
+/// parent's table, so no tree is made of it.
+class TableReader final : public JsonHandler {
+ public:
+  explicit TableReader(const std::string& file) : file_(file) {}
 
-ArtifactTable parse_table(std::string_view text, const std::string& file) {
-  const auto data = parse_json(text, file);
-  const auto objects = json_member<JsonValue>(data, "objects", file);
-  const auto info = data.contains("info") ? data["info"] : JsonValue::object();
-  if (!objects.is_object()) throw Error(ErrorCode::corrupt, "'" + file + "' is damaged: 'objects' has the wrong type");
-  ArtifactTable table;
-  for (const auto& object : objects.items()) {
-    const auto& name = object.key();
-    const auto about = info.is_object() && info.contains(name) ? info[name] : JsonValue();
-    table.emplace(name, parse_reference(json_member<std::string>(objects, name.c_str(), file), about, file));
+  ArtifactTable read(std::string_view text) {
+    read_json(text, file_, *this);
+    if (!has_objects_) throw damaged("objects", "is missing");
+    std::erase_if(table_, [](const auto& entry) { return entry.second.key.empty(); });  // info about nothing
+    return std::move(table_);
   }
-  return table;
-}
+
+  bool start_object(std::size_t) override {
+    if (depth_ == 1 && path_[0] == "objects") has_objects_ = true;
+    if (depth_ == 2 && path_[0] == "objects") throw damaged(path_[1], "has the wrong type");
+    ++depth_;
+    return true;
+  }
+  bool end_object() override { return --depth_, true; }
+  bool start_array(std::size_t) override {
+    refuse_elsewhere();
+    return ++depth_, true;
+  }
+  bool end_array() override { return --depth_, true; }
+  bool key(std::string& name) override {
+    if (depth_ <= path_.size()) path_[depth_ - 1] = std::move(name);
+    return true;
+  }
+  bool string(std::string& value) override {
+    if (is_key()) {
+      entry().key = std::move(value);
+    } else if (is_about("type")) {
+      entry().type = std::move(value);
+    } else if (is_about("encoding")) {
+      entry().encoding = std::move(value);
+    } else {
+      refuse_elsewhere();
+    }
+    return true;
+  }
+  bool number_unsigned(number_unsigned_t value) override {
+    if (is_about("size"))
+      entry().size = value;
+    else
+      refuse_elsewhere();
+    return true;
+  }
+  bool number_integer(number_integer_t) override { return refuse_elsewhere(), true; }
+  bool number_float(number_float_t, const string_t&) override { return refuse_elsewhere(), true; }
+  bool boolean(bool) override { return refuse_elsewhere(), true; }
+  // A type that is null comes from older writers; what the value is shows its pickle.
+  bool null() override { return is_about("type") || (refuse_elsewhere(), true); }
+
+ private:
+  bool is_key() const { return depth_ == 2 && path_[0] == "objects"; }
+  bool is_about(std::string_view member) const { return depth_ == 3 && path_[0] == "info" && path_[2] == member; }
+  ArtifactReference& entry() {
+    // A member `encoding` that is missing stands for the oldest one.
+    return table_.try_emplace(path_[1], ArtifactReference{.key = "", .type = "", .encoding = "gzip+pickle-v2"})
+        .first->second;
+  }
+  /// What has come is of the wrong type for its place, if that place is one that is read.
+  void refuse_elsewhere() const {
+    if (depth_ == 0 || (depth_ == 1 && path_[0] == "objects"))
+      throw damaged("objects", "is missing or has the wrong type");
+    if (is_key()) throw damaged(path_[1], "has the wrong type");
+    if (is_about("size") || is_about("encoding")) throw damaged(path_[2], "has the wrong type");
+  }
+  Error damaged(const std::string& member, const char* what) const {
+    return {ErrorCode::corrupt, "'" + file_ + "' is damaged: '" + member + "' " + what};
+  }
+
+  const std::string& file_;
+  std::size_t depth_ = 0;
+  std::array<std::string, 3> path_;  // of the member being read
+  bool has_objects_ = false;
+  ArtifactTable table_;
+};
 
 constexpr std::string_view file_name(LogSource source, LogStream stream) {
   if (source == LogSource::runtime) return stream == LogStream::out ? "runtime_stdout.log" : "runtime_stderr.log";
@@ -123,7 +181,7 @@ std::optional<ArtifactTable> TaskStore::read(const TaskPath& task, int attempt) 
   const auto shown = store_.root() + '/' + file;
   const auto bytes = store_.get(file);
   if (!bytes) throw Error(ErrorCode::corrupt, "'" + shown + "' is missing, though the attempt is marked as done");
-  return parse_table(bytes->text(), shown);
+  return TableReader(shown).read(bytes->text());
 }
 
 std::string TaskStore::log_key(const TaskPath& task, int attempt, LogSource source, LogStream stream) const {

@@ -22,6 +22,8 @@ struct TaskRequest {
   /// Display text of the foreach item at split_index, so that ten thousand children need not each read the parent's
   /// list; nothing: read it there.
   std::optional<std::string> split_value = {};
+  /// How many splits there are; known together with split_value.
+  std::optional<std::int64_t> split_count = {};
   std::int64_t created_ms = 0;  ///< creation time to record; strictly increasing within a run
   std::optional<std::string> origin_run_id = {};
   std::string name_space = {};

@@ -88,6 +88,7 @@ TaskRequest Scheduler::make_request(const PlannedTask& planned) {
   if (planned.enters_foreach) {
     request.split_index = static_cast<std::int64_t>(planned.branch);
     request.split_value = planned.branching->values[planned.branch];
+    request.split_count = static_cast<std::int64_t>(planned.branching->values.size());
   }
   return request;
 }

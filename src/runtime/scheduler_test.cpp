@@ -193,6 +193,7 @@ TEST_F(SchedulerTest, ForeachChildrenAreToldTheirIndexAndItem) {
             0);
   EXPECT_EQ(launcher_->requests[2].split_index, 1);
   EXPECT_EQ(launcher_->requests[2].split_value, "y");
+  EXPECT_EQ(launcher_->requests[2].split_count, 2);
   EXPECT_EQ(launcher_->requests[3].step, "after");
   EXPECT_EQ(launcher_->requests[3].split_index, std::nullopt) << "the step after the children enters no foreach";
 }

@@ -41,6 +41,7 @@ Json to_json(const TaskRequest& request) {
                {"tags", request.tags}};
   put(json, "split_index", request.split_index);
   put(json, "split_value", request.split_value);
+  put(json, "split_count", request.split_count);
   put(json, "origin_run_id", request.origin_run_id);
   return json;
 }
@@ -54,6 +55,7 @@ TaskRequest task_request(const Json& json) {
           .input_paths = json.at("input_paths"),
           .split_index = optional<std::int64_t>(json, "split_index"),
           .split_value = optional<std::string>(json, "split_value"),
+          .split_count = optional<std::int64_t>(json, "split_count"),
           .created_ms = json.at("created_ms"),
           .origin_run_id = optional<std::string>(json, "origin_run_id"),
           .name_space = json.at("namespace"),

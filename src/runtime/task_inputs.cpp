@@ -26,13 +26,24 @@ bool joins_foreach(const model::Flow& flow, const model::Step& step) {
   return split && graph.step(*split).transition == model::Transition::foreach;
 }
 
-ForeachFrame entered_frame(const TaskRequest& request, const ArtifactSource& split) {
+std::string foreach_artifact_of(const model::Flow& flow, const std::string& name) {
+  const auto step = std::ranges::find(flow.steps, name, &model::Step::name);
+  return step == flow.steps.end() ? std::string() : step->foreach_artifact;
+}
+
+ForeachFrame entered_frame(const model::Flow& flow, const TaskRequest& request, const ArtifactSource& split) {
   const auto index = *request.split_index;
-  ForeachFrame frame{.step = request.step,
-                     .variable = std::string(load(split, "_foreach_var").as_text()),
-                     .num_splits = load(split, "_foreach_num_splits").as_integer(),
-                     .index = index,
-                     .value = request.split_value};
+  ForeachFrame frame;
+  frame.step = request.step;
+  frame.index = index;
+  frame.value = request.split_value;
+  if (request.split_value && request.split_count) {  // told by the scheduler: nothing has to be read
+    frame.variable = foreach_artifact_of(flow, split.step_name());
+    frame.num_splits = request.split_count;
+    return frame;
+  }
+  frame.variable = std::string(load(split, "_foreach_var").as_text());
+  frame.num_splits = load(split, "_foreach_num_splits").as_integer();
   if (index < 0 || index >= *frame.num_splits)
     throw Error(ErrorCode::usage, fmt::format("Split index {} is not among the {} splits of task {}.", index,
                                               *frame.num_splits, split.task_pathspec()));
@@ -70,7 +81,7 @@ const datastore::ArtifactTable& TaskInputs::artifacts(std::size_t i) const { ret
 std::vector<ForeachFrame> foreach_stack_of(const model::Flow& flow, const model::Step& step, const TaskRequest& request,
                                            const TaskInputs& inputs) {
   auto frames = inputs.source(0).foreach_stack();
-  if (request.split_index) frames.push_back(entered_frame(request, inputs.source(0)));
+  if (request.split_index) frames.push_back(entered_frame(flow, request, inputs.source(0)));
   if (step.takes == model::Takes::branches && joins_foreach(flow, step)) {
     if (frames.empty())
       throw Error(ErrorCode::internal, "Step " + step.name + " joins a foreach, but its inputs are in none.");
