@@ -20,7 +20,8 @@ std::pair<FileDescriptor, FileDescriptor> make_socket_pair();
 /// Lets this process open as many files as its hard limit allows.
 void raise_open_file_limit() noexcept;
 
-/// Writes all of `bytes`, however often it takes; false when the other end is gone or the device refuses.
+/// Writes all of `bytes`, however often it takes; false, and the reason in errno, when the other end is gone or the
+/// device refuses.
 bool try_write_all(int descriptor, std::string_view bytes) noexcept;
 
 }  // namespace metaflow

@@ -63,6 +63,13 @@ std::string_view default_headline(ErrorCode code) {
   }
 }
 
+void lose_output(int reason) {
+  // Whoever closed the pipe has seen enough: `show | head -1` where SIGPIPE is ignored.
+  if (reason == EPIPE) return;
+  const auto cause = system_error("not all of the output could be written", reason);
+  throw Error(cause.code(), cause.what(), "Cannot write to standard output");
+}
+
 }  // namespace
 
 void Console::echo(std::string_view text, Style style) const {
@@ -92,14 +99,12 @@ void Console::usage_error(std::string_view usage, std::string_view command, std:
   say(text, Style::plain);
 }
 
-void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void print(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) lose_output(errno);
+}
 
 void flush_output() {
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    const int reason = errno;
-    std::clearerr(stdout);
-    throw system_error("cannot write to standard output", reason);
-  }
+  if (std::fflush(stdout) != 0) lose_output(errno);
 }
 
 }  // namespace metaflow::cli

@@ -28,9 +28,8 @@ class Console {
   bool quiet_ = false;
 };
 
-/// Results, on standard output.
+/// Results, on standard output. Both throw Error when not all of it can be written, unless its reader has left.
 void print(std::string_view text);
-/// Error when not all that was printed could be written.
 void flush_output();
 
 }  // namespace metaflow::cli

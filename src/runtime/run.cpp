@@ -122,6 +122,12 @@ void print_end(const RunEnd& end) {
                  end.message.c_str());
 }
 
+[[noreturn]] void throw_log_error(int reason) {
+  const auto cause =
+      system_error("the run went to its end and is stored, but not all of its log could be shown", reason);
+  throw Error(cause.code(), cause.what(), "Cannot write to standard output");
+}
+
 /// As if nobody had caught it: whoever started us sees which signal it was.
 void die_by(int signal_number) {
   ::signal(signal_number, SIG_DFL);
@@ -133,7 +139,7 @@ void die_by(int signal_number) {
 int run_flow(const FlowProgram& program, const RunOptions& options, const ParameterValues& parameters, Stores stores,
              Launcher& launcher, Clock& clock) {
   raise_open_file_limit();
-  int interrupted_by = 0;
+  int interrupted_by = 0, log_error = 0;
   RunEnd end;
   {
     Loop loop(launcher, clock);
@@ -149,9 +155,12 @@ int run_flow(const FlowProgram& program, const RunOptions& options, const Parame
     Scheduler scheduler(program, run, options, logs, launcher, clock, run_log);
     interrupted_by = loop.drive(scheduler, run_log);
     end = scheduler.end();
+    run_log.flush();
+    log_error = run_log.write_error();
   }
   print_end(end);
   if (interrupted_by == SIGTERM || interrupted_by == SIGHUP) die_by(interrupted_by);
+  if (log_error != 0) throw_log_error(log_error);
   return end.kind == RunEnd::Kind::done ? 0 : 1;
 }
 

@@ -38,7 +38,7 @@ using ParameterValues = std::vector<Encoded>;
 
 /// Runs the flow to its end and returns the exit code: 0, or 1 when it failed or was interrupted.
 /// Writes the run log to standard output and the final error block to standard error; handles SIGINT, SIGTERM and
-/// SIGHUP meanwhile.
+/// SIGHUP meanwhile. Error when the run is over and standard output did not take all of the log, unless its reader left.
 int run_flow(const FlowProgram& program, const RunOptions& options, const ParameterValues& parameters, Stores stores,
              Launcher& launcher, Clock& clock);
 

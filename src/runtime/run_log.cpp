@@ -1,5 +1,6 @@
 #include "runtime/run_log.hpp"
 
+#include <cerrno>
 #include <cstdlib>
 
 #include <unistd.h>
@@ -103,7 +104,9 @@ void RunLog::flush() {
   status_shown_ = !status_.empty();
   status_changed_ = false;
   lines_.clear();
-  if (descriptor_ >= 0 && !try_write_all(descriptor_, text)) descriptor_ = -1;
+  if (descriptor_ < 0 || try_write_all(descriptor_, text)) return;
+  if (errno != EPIPE) write_error_ = errno;
+  descriptor_ = -1;
 }
 
 }  // namespace metaflow::runtime

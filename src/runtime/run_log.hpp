@@ -9,7 +9,7 @@ namespace metaflow::runtime {
 enum class Tone { plain, system, bad };
 
 /// What the user sees of a run on standard output: one line per event, in the format of cli.md 5.2. Collects lines and
-/// writes them together. When nobody reads them any more (a closed pipe), they are dropped and the run goes on.
+/// writes them together. When they can no longer be written they are dropped and the run goes on; see write_error().
 class RunLog {
  public:
   /// Colours, and a status line that is drawn anew, only on a terminal; no colours where NO_COLOR is set.
@@ -29,6 +29,8 @@ class RunLog {
   void set_status(std::string status);
   /// Writes what was collected.
   void flush();
+  /// Why lines were lost, as an errno; 0 when none were, or when the reader closed its pipe: it has seen enough.
+  int write_error() const noexcept { return write_error_; }
 
  private:
   void begin_line(std::string_view time);
@@ -36,7 +38,7 @@ class RunLog {
   void colour(const char* code);
   const std::string& timestamp(std::int64_t microseconds);
 
-  int descriptor_;
+  int descriptor_, write_error_ = 0;
   bool terminal_, colours_, status_shown_ = false, status_changed_ = false;
   std::string lines_, status_;
   std::int64_t second_ = -1;  // of time_text_
