@@ -40,16 +40,20 @@ void StoredLog::add_own_line(std::string_view line, LogStamper::Stamp stamp) {
 
 void StoredLog::add_task_line(std::string_view line, LogStamper::Stamp stamp) {
   if (truncated_) return;
-  if (line.size() + 1 > bytes_left_) {
-    truncated_ = true;
-    return add_own_line(truncation_notice, stamp);
-  }
-  bytes_left_ -= line.size() + 1;
+  const auto before = pending_.size();
   const auto structured = line.substr(0, 2) == persist_mark ? line.substr(persist_mark.size()) : std::string_view();
   if (!structured.empty() && parse_structured_line(structured))
     pending_.append(sanitized_utf8(structured)).append("\n");
   else
     add_own_line(line, stamp);
+  const auto added = pending_.size() - before;
+  truncated_ = added > bytes_left_;
+  if (!truncated_) {
+    bytes_left_ -= added;
+    return;
+  }
+  pending_.resize(before);
+  add_own_line(truncation_notice, stamp);
 }
 
 std::string StoredLog::take() { return std::exchange(pending_, {}); }

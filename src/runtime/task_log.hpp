@@ -65,6 +65,7 @@ class LogStamper {
 /// The stored log of one stream of one attempt (docs/formats/logs.md): collects stamped lines until they are taken.
 class StoredLog {
  public:
+  /// `max_bytes` is for lines of the task as they are stored, stamps and all.
   explicit StoredLog(std::uint64_t max_bytes) : bytes_left_(max_bytes) {}
 
   /// Adds a line a task printed; once the limit is reached, one line that says so, and nothing more.

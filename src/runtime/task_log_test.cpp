@@ -61,7 +61,8 @@ TEST(StoredLog, HoldsOnlyUtf8) {
 }
 
 TEST(StoredLog, SaysOnceThatItIsFullButTakesTheSchedulersLines) {
-  StoredLog log(10);
+  constexpr std::size_t one_record = 64;  // 58 bytes of stamp, 5 of text, a newline
+  StoredLog log(2 * one_record - 1);
   for (const auto* line : {"12345", "12345", "12345"}) log.add_task_line(line, {0, 1});
   log.add_own_line("Task failed.", {0, 2});
   const auto text = log.take();
@@ -69,6 +70,23 @@ TEST(StoredLog, SaysOnceThatItIsFullButTakesTheSchedulersLines) {
   EXPECT_THAT(text, HasSubstr("][TRUNCATED - MAXIMUM LOG FILE SIZE REACHED]\n"));
   EXPECT_THAT(text, testing::EndsWith("]Task failed.\n"));
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
+}
+
+TEST(StoredLog, ReplacedBytesCountAsTheyAreStored) {
+  constexpr std::size_t stamp_and_newline = 59;
+  const std::string bad(10, '\xff');  // each becomes three bytes
+  StoredLog roomy(stamp_and_newline + 30), narrow(stamp_and_newline + 29);
+  roomy.add_task_line(bad, {0, 1});
+  narrow.add_task_line(bad, {0, 1});
+  EXPECT_EQ(roomy.take().size(), stamp_and_newline + 30);
+  EXPECT_THAT(narrow.take(), HasSubstr("]" + std::string("[TRUNCATED")));
+}
+
+TEST(StoredLog, HoldsNoMoreThanItsLimitHoweverShortTheLines) {
+  StoredLog log(6'400);
+  for (std::uint64_t i = 0; i < 1000; ++i) log.add_task_line("12345", {0, i});
+  const auto text = log.take();
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 101);
 }
 
 TEST(StoredLog, AMarkedStructuredLineIsStoredAsItIs) {
