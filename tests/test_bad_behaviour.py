@@ -88,6 +88,32 @@ def test_one_failure_among_many_tasks_fails_the_run(project, isolation):
     project.wait_for_no_process()
 
 
+# Temporary folders
+
+
+@pytest.mark.parametrize("isolation", ISOLATIONS)
+@pytest.mark.parametrize("how", ["well", "throw", "exit0", "quick_exit0", "fault", "kill", "fork"])
+def test_a_task_leaves_no_temporary_folder_however_it_ends(project, tmp_path, how, isolation):
+    room = tmp_path / "room"
+    room.mkdir()
+    words = ["--how", how, "--litter", "true", "--folder", str(project.folder), "--isolation", isolation]
+    project.run_flow("misbehave", "run", *words, TMPDIR=room)
+    project.wait_for_no_process()
+    assert list(room.iterdir()) == []
+
+
+@pytest.mark.parametrize("isolation", ISOLATIONS)
+def test_tasks_of_a_killed_scheduler_leave_no_temporary_folder(project, tmp_path, isolation):
+    room = tmp_path / "room"
+    room.mkdir()
+    process = start_blocked(project, 2, "--litter", "true", "--isolation", isolation, TMPDIR=room)
+    assert len(list(room.iterdir())) == 2
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    project.wait_for_no_process()
+    assert list(room.iterdir()) == []
+
+
 # Output
 
 
@@ -108,13 +134,13 @@ def test_a_run_whose_reader_went_away_ends(project):
 # Interruption
 
 
-def start_blocked(project, width: int, *arguments: str):
+def start_blocked(project, width: int, *arguments: str, **variables):
     """Starts a run whose `width` tasks all wait to be killed, and waits until they do."""
     pipe = project.folder / "announce"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDWR)  # for writing too, so that it never ends
     options = ["--how", "block", "--folder", str(project.folder), "--width", str(width)]
-    process = project.start_flow("misbehave", "run", *options, *arguments)
+    process = project.start_flow("misbehave", "run", *options, *arguments, **variables)
     arrived, end = 0, time.monotonic() + 60
     while arrived < width:
         ready, _, _ = select.select([reader], [], [], max(0, end - time.monotonic()))

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <unordered_map>
 
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/random.hpp"
 #include "compute/frame_channel.hpp"
 #include "runtime/task_codec.hpp"
 
@@ -53,6 +55,9 @@ class ForkServer {
       if (null != STDIN_FILENO) ::close(null);
     }
     children_path_ = "/proc/self/task/" + std::to_string(::gettid()) + "/children";
+    std::error_code problem;
+    if (const auto parent = std::filesystem::temp_directory_path(problem); !problem)
+      folder_prefix_ = (parent / ("metaflow-" + random_name(12) + '-')).string();
   }
 
   void run() {
@@ -104,7 +109,9 @@ class ForkServer {
     ::close(child_ended_.get());
     ::dup2(streams[0].get(), STDOUT_FILENO);
     ::dup2(streams[1].get(), STDERR_FILENO);
-    become_task_(runtime::task_request(task), streams[2].get());
+    auto request = runtime::task_request(task);
+    request.temporary_folder = folder_of(::getpid());
+    become_task_(request, streams[2].get());
     ::_exit(1);
   }
 
@@ -120,14 +127,34 @@ class ForkServer {
             {"code", WIFEXITED(status) ? WEXITSTATUS(status) : 0},
             {"signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0}});
       tasks_.erase(task);
+      folders_.push_back(folder_of(pid));
     }
-    kill_strangers();
+    const bool all_are_tasks = kill_strangers() == 0;
+    remove_folders();
+    // What could not be removed is tried again when the next stranger has died; without one, never.
+    if (all_are_tasks) folders_.clear();
+  }
+
+  /// Where a task makes its temporary folder, if it makes one; known here, as a killed task cannot remove it itself.
+  /// Empty when there is no place for temporary files.
+  std::string folder_of(pid_t pid) const {
+    return folder_prefix_.empty() ? std::string() : folder_prefix_ + std::to_string(pid);
+  }
+
+  void remove_folders() {
+    std::erase_if(folders_, [](const std::string& folder) {
+      std::error_code problem;
+      std::filesystem::remove_all(folder, problem);
+      return !problem;
+    });
   }
 
   /// Children that are no tasks: what ended tasks left behind. The children of those come up when they have died.
-  void kill_strangers() {
+  /// Returns how many there were.
+  int kill_strangers() {
+    int count = 0;
     const FileDescriptor file(::open(children_path_.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file) return;
+    if (!file) return count;
     std::string text;
     char chunk[4096];
     for (ssize_t got; (got = ::read(file.get(), chunk, sizeof chunk)) > 0;)
@@ -136,14 +163,20 @@ class ForkServer {
     for (char* end; *at != '\0'; at = end) {
       const auto pid = static_cast<pid_t>(std::strtol(at, &end, 10));
       if (end == at) break;
-      if (!tasks_.contains(pid)) ::kill(pid, SIGKILL);
+      if (!tasks_.contains(pid)) {
+        ::kill(pid, SIGKILL);
+        ++count;
+      }
       if (*end == ' ') ++end;
     }
+    return count;
   }
 
   void kill_everything() {
     for (const auto& [pid, attempt] : tasks_) ::kill(pid, SIGKILL);
     while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) kill_strangers();
+    for (const auto& [pid, attempt] : tasks_) folders_.push_back(folder_of(pid));
+    remove_folders();
   }
 
   void send(const Json& frame) { channel_.send(frame.dump()); }
@@ -151,7 +184,8 @@ class ForkServer {
   FrameChannel channel_;
   const TaskProcess& become_task_;
   FileDescriptor child_ended_;
-  std::string children_path_;
+  std::string children_path_, folder_prefix_;
+  std::vector<std::string> folders_;  // of ended tasks, unless removed
   std::unordered_map<pid_t, runtime::AttemptHandle> tasks_;
 };
 

@@ -28,6 +28,9 @@ struct TaskRequest {
   std::optional<std::string> origin_run_id = {};
   std::string name_space = {};
   std::vector<std::string> tags = {};
+  /// Where the attempt makes its temporary folder if the body asks for one; whoever started the process removes what is
+  /// left of it. Empty: the attempt chooses.
+  std::string temporary_folder = {};
 };
 
 /// What a task tells the scheduler when it has finished its own writes; nothing arrives from one that died.

@@ -6,6 +6,7 @@ namespace metaflow::runtime {
 namespace {
 
 constexpr const char* created_variable = "METAFLOW_TASK_CREATED_MS";
+constexpr const char* folder_variable = "METAFLOW_TASK_FOLDER";
 
 }  // namespace
 
@@ -29,12 +30,16 @@ std::vector<std::string> step_arguments(const TaskRequest& request) {
 
 void export_to_environment(const TaskRequest& request) {
   ::setenv(created_variable, std::to_string(request.created_ms).c_str(), 1);
+  ::setenv(folder_variable, request.temporary_folder.c_str(), 1);
 }
 
 void import_from_environment(TaskRequest& request, std::int64_t now_ms) {
   const char* created = std::getenv(created_variable);
   request.created_ms = created == nullptr ? now_ms : std::strtoll(created, nullptr, 10);
+  const char* folder = std::getenv(folder_variable);
+  request.temporary_folder = folder == nullptr ? "" : folder;
   ::unsetenv(created_variable);
+  ::unsetenv(folder_variable);
 }
 
 }  // namespace metaflow::runtime

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -31,7 +32,8 @@ using model::Transition;
 /// folders made and removed would slow every new file on ext4, which passes over each inode freed in the last seconds.
 class TemporaryFolder {
  public:
-  TemporaryFolder() = default;
+  /// `path` is where it is to be made; empty: anywhere.
+  explicit TemporaryFolder(std::string path) : wanted_(std::move(path)) {}
   ~TemporaryFolder() {
     std::error_code ignored;
     if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
@@ -42,8 +44,9 @@ class TemporaryFolder {
   /// Safe to call from several threads.
   const std::string& path() {
     std::call_once(made_, [this] {
-      auto name = (std::filesystem::temp_directory_path() / "metaflow-XXXXXX").string();
-      if (::mkdtemp(name.data()) == nullptr) throw system_error("cannot make a temporary folder " + name, errno);
+      auto name = wanted_.empty() ? (std::filesystem::temp_directory_path() / "metaflow-XXXXXX").string() : wanted_;
+      const bool made = wanted_.empty() ? ::mkdtemp(name.data()) != nullptr : ::mkdir(name.c_str(), 0700) == 0;
+      if (!made) throw system_error("cannot make a temporary folder " + name, errno);
       path_ = name;
     });
     return path_;
@@ -51,7 +54,7 @@ class TemporaryFolder {
 
  private:
   std::once_flag made_;
-  std::string path_;
+  std::string wanted_, path_;
 };
 
 /// What a join may see before it has merged anything.
@@ -215,7 +218,7 @@ class TaskAttempt {
     auto frames = foreach_stack_of(program_.flow, step_, request_, inputs_);
     const auto iterations = iteration_stack_of(step_, inputs_);
     register_attempt(frames);
-    TemporaryFolder folder;
+    TemporaryFolder folder(request_.temporary_folder);
     ::setenv("METAFLOW_RUN_ID", request_.run.c_str(), 1);
     ::setenv("METAFLOW_TASK_NAMESPACE", request_.name_space.c_str(), 1);  // for the client inside the step
     AttemptContext context(program_, step_, blobs_, inputs_, make_current(std::move(frames), folder));

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <string>
@@ -28,6 +29,11 @@ struct OddException : std::exception {
   for (;;) ::pause();
 }
 
+inline void drop_litter(const std::string& folder) {
+  std::filesystem::create_directories(folder + "/deep/below");
+  std::ofstream(folder + "/deep/below/file") << "litter";
+}
+
 inline void print_lines() {
   for (int i = 0; i < 1000; ++i) std::printf("line %d\n", i);
   std::fputs("  indented\n\nbad \xff\xfe bytes\nno newline at the end", stdout);
@@ -44,6 +50,7 @@ struct Misbehave {
   mf::Parameter<std::string> how{"well", "What the tasks do"};
   mf::Parameter<std::string> folder{".", "Where they leave notes"};
   mf::Parameter<int> width{1, "Number of tasks"};
+  mf::Parameter<bool> litter{false, "Whether they put files into their temporary folder"};
   mf::Artifact<std::vector<int>> items;
   mf::Artifact<std::string> before, unset;
 
@@ -52,8 +59,9 @@ struct Misbehave {
     for (int i = 0; i < *width; ++i) all.push_back(i);
     items = all;
   }
-  void work(int item) {
+  void work(int item, const mf::Current& current) {
     before = "set";
+    if (*litter) drop_litter(current.temporary_folder());
     const std::string& what = *how;
     if (what == "throw") throw std::runtime_error("boom " + std::to_string(item));
     if (what == "throw_int") throw 42;
