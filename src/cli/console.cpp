@@ -12,8 +12,8 @@ namespace metaflow::cli {
 namespace {
 
 bool is_coloured(int descriptor) {
-  static const bool allowed = std::getenv("NO_COLOR") == nullptr;
-  return allowed && ::isatty(descriptor) == 1;
+  const char* no_color = std::getenv("NO_COLOR");
+  return (no_color == nullptr || *no_color == '\0') && ::isatty(descriptor) == 1;
 }
 
 std::string_view escape(Style style) {

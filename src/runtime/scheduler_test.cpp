@@ -328,5 +328,47 @@ TEST_F(SchedulerTest, AfterFiveMinutesTheRunSaysWhatItIsDoing) {
   EXPECT_THAT(out_, HasSubstr("2 steps have not started: join, end.\n"));
 }
 
+TEST_F(SchedulerTest, TheRunSaysAgainWhatItIsDoingEveryFiveMinutes) {
+  const auto five_minutes_pass = [&](const TaskRequest&) {
+    clock_.wind(300'000'000);
+    return went_to({"join"});
+  };
+  EXPECT_EQ(run({step("start", Transition::foreach, {"body"}), step("body", Transition::linear, {"join"}),
+                 join("join", "end"), step("end", Transition::none, {})},
+                {{"start",
+                  [](const TaskRequest&) {
+                    return went_to({"body"}, {"1", "2", "3", "4"});
+                  }},
+                 {"body", five_minutes_pass}},
+                {.max_workers = 2}),
+            0);
+  EXPECT_THAT(out_, HasSubstr("1 task is running: body (1 running; 1 done).\n"));
+  EXPECT_THAT(out_, HasSubstr("2 tasks are waiting in the queue.\n"));
+  EXPECT_THAT(out_, HasSubstr("1 task is running: body (1 running; 2 done).\n"));
+  EXPECT_THAT(out_, HasSubstr("1 task is waiting in the queue.\n"));
+}
+
+TEST_F(SchedulerTest, ProgressNamesEveryStepThatRuns) {
+  const auto time_passes = [&](const TaskRequest&) {
+    clock_.wind(100'000'000);
+    return went_to({"join"});
+  };
+  EXPECT_EQ(run({step("start", Transition::split, {"a", "b", "c"}), step("a", Transition::linear, {"join"}),
+                 step("b", Transition::linear, {"join"}), step("c", Transition::linear, {"join"}), join("join", "end"),
+                 step("end", Transition::none, {})},
+                {{"a", time_passes}, {"b", time_passes}, {"c", time_passes}}),
+            0);
+  EXPECT_THAT(out_, HasSubstr("2 tasks are running: b (1 running; 0 done), c (1 running; 0 done).\n"));
+}
+
+TEST_F(SchedulerTest, BeforeFiveMinutesNothingIsSaid) {
+  const auto time_passes = [&](const TaskRequest&) {
+    clock_.wind(299'000'000);
+    return went_to({"join"});
+  };
+  EXPECT_EQ(run(two_branches(), {{"b", time_passes}}), 0);
+  EXPECT_THAT(out_, Not(HasSubstr("in the queue")));
+}
+
 }  // namespace
 }  // namespace metaflow::runtime
