@@ -87,6 +87,27 @@ def test_an_include_file_is_announced_and_stored(project):
     )
 
 
+def test_an_include_file_is_taken_from_another_run_by_its_descriptor(project):
+    (project.folder / "notes.txt").write_text("čaj")
+    run(project, "run", *GIVEN, "--notes", "notes.txt").succeeded()
+    (project.folder / "notes.txt").unlink()
+    key = project.artifact_keys("Commands", project.latest_run("Commands"), "start", "1")["notes"]
+    stored = project.official(
+        "import gzip, pickle\nresult = pickle.loads(gzip.open(path).read())._descriptor",
+        path=f".metaflow/Commands/data/{key[:2]}/{key}",
+    )
+    result = run(project, "run", *GIVEN, "--notes", json.dumps(stored)).succeeded()
+    assert "Including file" not in result.stderr
+    assert project.official("result = Flow('Commands').latest_run.data.notes") == "čaj"
+    assert "notes: čaj" in result.stdout
+
+
+def test_a_descriptor_of_no_stored_file_is_a_usage_error(project):
+    result = run(project, "run", *GIVEN, "--notes", '{"type": "uploader-v2"}')
+    assert result.exit == 2
+    assert "Invalid value for '--notes': '{\"type\": \"uploader-v2\"}' describes no file" in result.stderr
+
+
 def test_a_decorator_of_the_command_line_reaches_steps_that_have_none_of_that_name(project):
     raw = run(project, "run", *GIVEN, "--with", "retry:times=3").succeeded()
     assert "Done!" in raw.stdout

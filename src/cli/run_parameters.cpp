@@ -111,13 +111,26 @@ RunParameters::RunParameters(const FlowProgram& program, const Arguments& argume
     const bool is_given = arguments.given(parameter.name);
     auto value = is_given ? std::nullopt : default_value(program, i, user);
     if (parameter.kind == model::ParameterKind::include_file && (is_given || value)) {
-      files_.push_back({i, readable_file(parameter, is_given ? arguments.text(parameter.name) : text_of(*value))});
-      values_.emplace_back();
+      add_file(i, is_given ? arguments.text(parameter.name) : text_of(*value));
     } else if (is_given) {
       values_.push_back(parse_value(program, i, arguments.text(parameter.name)));
     } else {
       values_.push_back(value ? std::move(*value) : pickle::encode(Value()));
     }
+  }
+}
+
+void RunParameters::add_file(std::size_t i, const std::string& text) {
+  const auto& parameter = flow_.parameters[i];
+  if (!text.starts_with('{')) {
+    files_.push_back({i, readable_file(parameter, text)});
+    values_.emplace_back();
+    return;
+  }
+  try {
+    values_.push_back(datastore::reuse_included_file(text));
+  } catch (const Error& error) {
+    throw invalid_value(parameter, error.what());
   }
 }
 

@@ -27,6 +27,9 @@ class RunParameters {
     std::size_t parameter;
     std::string path;
   };
+  /// `text` is the path of a file, or the descriptor of one that is stored already: that begins with `{`.
+  void add_file(std::size_t parameter, const std::string& text);
+
   const model::Flow& flow_;
   runtime::ParameterValues values_;
   std::vector<IncludeFile> files_;

@@ -21,6 +21,9 @@ std::unique_ptr<ArtifactSource> make_artifact_source(const BlobStore& blobs, std
 /// UTF-8.
 Encoded store_included_file(const std::string& data_tools_root, const std::string& flow_name, const std::string& path,
                             bool is_text);
+/// A file that was stored before, by its descriptor as JSON text, to be stored again as it is. Error(usage) when that is
+/// none, or the file is not on this machine.
+Encoded reuse_included_file(std::string_view descriptor);
 /// Content behind a descriptor's url (`local:///…`), unpacked; those of type `external` are not packed. Error:
 /// not_found, corrupt.
 Buffer load_included_file(std::string_view url, bool packed = true);

@@ -13,6 +13,7 @@
 #include "base/files.hpp"
 #include "base/gzip.hpp"
 #include "base/hash.hpp"
+#include "base/json.hpp"
 #include "base/random.hpp"
 #include "datastore/artifacts.hpp"
 #include "datastore/blob_store.hpp"
@@ -293,6 +294,56 @@ TEST_F(IncludedFiles, ATildeMeansHome) {
   ::setenv("HOME", folder_.c_str(), 1);
   EXPECT_NO_THROW((void)store("~/home.txt"));
   ::setenv("HOME", old_home.c_str(), 1);
+}
+
+JsonValue descriptor_of(const Encoded& encoded) {
+  const auto value = decoded(encoded);
+  const auto& descriptor = value.as_object().state->at("_descriptor");
+  return {{"type", descriptor["type"].as_text()},          {"url", descriptor["url"].as_text()},
+          {"is_text", descriptor["is_text"].as_boolean()}, {"encoding", descriptor["encoding"].as_text()},
+          {"sub-type", descriptor["sub-type"].as_text()},  {"size", descriptor["size"].as_integer()}};
+}
+
+TEST_F(IncludedFiles, OneThatIsStoredAlreadyIsTakenByItsDescriptor) {
+  const auto descriptor = descriptor_of(store(make_file("a.txt", "content\n")));
+  EXPECT_EQ(descriptor_of(reuse_included_file(descriptor.dump())), descriptor);
+}
+
+TEST_F(IncludedFiles, AFileThatWasNeverPackedIsTakenByItsDescriptor) {
+  const JsonValue external = {{"type", "external"},
+                              {"url", "local://" + make_file("a.txt", "content\n")},
+                              {"is_text", true},
+                              {"encoding", "utf-8"}};
+  const auto value = decoded(reuse_included_file(external.dump()));
+  EXPECT_EQ(value.as_object().state->at("_descriptor").pairs().size(), 4u);
+}
+
+TEST_F(IncludedFiles, WhatDescribesNoneIsAUsageError) {
+  const auto good = descriptor_of(store(make_file("a.txt", "content\n")));
+  const auto refusal_of = [](const std::string& text) {
+    return error_of([&] { (void)reuse_included_file(text); }, ErrorCode::usage);
+  };
+  EXPECT_THAT(refusal_of("{nope"),
+              HasSubstr("'{nope' describes no file that was included before: it is not valid JSON"));
+  const auto with = [&](const char* name, const JsonValue& value) {
+    auto bad = good;
+    bad[name] = value;
+    return refusal_of(bad.dump());
+  };
+  EXPECT_THAT(with("type", "self"), HasSubstr("its 'type' is none of uploader-v2, uploader-v1 and external"));
+  EXPECT_THAT(with("type", 7), HasSubstr("its 'type' is no text"));
+  EXPECT_THAT(with("sub-type", "external"), HasSubstr("its 'sub-type' is not 'uploaded'"));
+  EXPECT_THAT(with("is_text", "yes"), HasSubstr("its 'is_text' is neither true nor false"));
+  EXPECT_THAT(with("encoding", "latin-1"), HasSubstr("its 'encoding' is not 'utf-8'"));
+  EXPECT_THAT(with("url", "s3://bucket/key"), HasSubstr("it is not on this machine"));
+  EXPECT_THAT(with("url", "local:///" + std::string(40, 'a')), HasSubstr("there is no file at its 'url'"));
+  EXPECT_THAT(with("url", "local://" + (folder_ / "a.txt").string()), HasSubstr("ends in the SHA-1 of its content"));
+  EXPECT_THAT(with("more", JsonValue::array()), HasSubstr("'more' is neither text nor integer nor truth value"));
+  for (const auto* name : {"type", "url", "is_text", "encoding", "sub-type"}) {
+    auto bad = good;
+    bad.erase(name);
+    EXPECT_THAT(refusal_of(bad.dump()), HasSubstr("it has no '" + std::string(name) + "'"));
+  }
 }
 
 TEST_F(IncludedFiles, DamageIsFound) {

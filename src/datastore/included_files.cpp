@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <variant>
 
 #include <metaflow/error.hpp>
 #include <metaflow/pickle.hpp>
@@ -8,6 +9,7 @@
 #include "base/files.hpp"
 #include "base/gzip.hpp"
 #include "base/hash.hpp"
+#include "base/json.hpp"
 #include "base/utf8.hpp"
 #include "datastore/artifacts.hpp"
 
@@ -48,8 +50,10 @@ Buffer read_included(const std::string& path, bool is_text) {
   return std::move(*content);
 }
 
+using Descriptor = std::vector<std::pair<std::string, std::variant<std::string, bool, std::int64_t>>>;
+
 /// An IncludedFile object as the reference pickles it.
-Encoded encode_descriptor(const std::string& url, bool is_text, std::size_t size) {
+Encoded encode_descriptor(const Descriptor& descriptor) {
   pickle::Writer writer;
   writer.begin_build();
   writer.begin_create();
@@ -57,20 +61,13 @@ Encoded encode_descriptor(const std::string& url, bool is_text, std::size_t size
   writer.begin_tuple(0);
   writer.begin_dict(2);
   writer.text("_descriptor");
-  writer.begin_dict(7);
-  const auto pair = [&](std::string_view key, std::string_view value) {
+  writer.begin_dict(descriptor.size());
+  for (const auto& [key, value] : descriptor) {
     writer.text(key);
-    writer.text(value);
-  };
-  pair("type", "uploader-v2");
-  pair("url", url);
-  writer.text("is_text");
-  writer.boolean(is_text);
-  pair("encoding", "utf-8");
-  pair("note", "Internal representation of IncludeFile");
-  pair("sub-type", "uploaded");
-  writer.text("size");
-  writer.integer(static_cast<std::uint64_t>(size));
+    if (const auto* text = std::get_if<std::string>(&value)) writer.text(*text);
+    if (const auto* truth = std::get_if<bool>(&value)) writer.boolean(*truth);
+    if (const auto* number = std::get_if<std::int64_t>(&value)) writer.integer(*number);
+  }
   writer.text("_cached_size");
   writer.none();
   auto encoded = writer.finish();
@@ -79,6 +76,72 @@ Encoded encode_descriptor(const std::string& url, bool is_text, std::size_t size
 }
 
 std::string_view file_name(std::string_view url) { return url.substr(url.rfind('/') + 1); }
+
+/// One descriptor given as JSON; all its complaints name it.
+class GivenDescriptor {
+ public:
+  explicit GivenDescriptor(std::string_view text) : text_(text) {
+    json_ = JsonValue::parse(text, nullptr, false);
+    if (json_.is_discarded()) refuse("it is not valid JSON");
+    if (!json_.is_object()) refuse("it is no JSON object");
+  }
+
+  Descriptor check() const {
+    check_kind();
+    check_place();
+    Descriptor descriptor;
+    for (const auto& [key, value] : json_.items()) {
+      if (value.is_string())
+        descriptor.emplace_back(key, value.get<std::string>());
+      else if (value.is_boolean())
+        descriptor.emplace_back(key, value.get<bool>());
+      else if (value.is_number_integer())
+        descriptor.emplace_back(key, value.get<std::int64_t>());
+      else
+        refuse("'" + key + "' is neither text nor integer nor truth value");
+    }
+    return descriptor;
+  }
+
+ private:
+  void check_kind() const {
+    const auto type = text_member("type");
+    if (type == "uploader-v2") {
+      if (text_member("sub-type") != "uploaded") refuse("its 'sub-type' is not 'uploaded'");
+    } else if (type != "uploader-v1" && type != "external") {
+      refuse("its 'type' is none of uploader-v2, uploader-v1 and external");
+    }
+    if (!member("is_text").is_boolean()) refuse("its 'is_text' is neither true nor false");
+    if (text_member("encoding") != "utf-8") refuse("its 'encoding' is not 'utf-8'");
+  }
+
+  void check_place() const {
+    const auto url = text_member("url");
+    if (!url.starts_with(local_scheme))
+      refuse("its 'url' does not begin with 'local://', so it is not on this machine");
+    // Who reads it goes by the name.
+    if ((text_member("type") == "external") == is_content_address(url))
+      refuse("the 'url' of an uploaded file, and of no other, ends in the SHA-1 of its content");
+    if (!file_size(url.substr(local_scheme.size()))) refuse("there is no file at its 'url'");
+  }
+
+  const JsonValue& member(const char* name) const {
+    const auto found = json_.find(name);
+    if (found == json_.end()) refuse("it has no '" + std::string(name) + "'");
+    return *found;
+  }
+  std::string text_member(const char* name) const {
+    const auto& value = member(name);
+    if (!value.is_string()) refuse("its '" + std::string(name) + "' is no text");
+    return value.get<std::string>();
+  }
+  [[noreturn]] void refuse(const std::string& why) const {
+    throw Error(ErrorCode::usage, "'" + sanitized_utf8(text_) + "' describes no file that was included before: " + why);
+  }
+
+  std::string_view text_;
+  JsonValue json_;
+};
 
 }  // namespace
 
@@ -99,7 +162,17 @@ Encoded store_included_file(const std::string& data_tools_root, const std::strin
     draft.write(gzip_pack(pieces));
     draft.keep();
   }
-  return encode_descriptor(std::string(local_scheme) + stored, is_text, content.size());
+  return encode_descriptor({{"type", "uploader-v2"},
+                            {"url", std::string(local_scheme) + stored},
+                            {"is_text", is_text},
+                            {"encoding", "utf-8"},
+                            {"note", "Internal representation of IncludeFile"},
+                            {"sub-type", "uploaded"},
+                            {"size", static_cast<std::int64_t>(content.size())}});
+}
+
+Encoded reuse_included_file(std::string_view descriptor) {
+  return encode_descriptor(GivenDescriptor(descriptor).check());
 }
 
 Buffer load_included_file(std::string_view url, bool packed) {

@@ -37,7 +37,10 @@ struct Commands {
     for (const auto& branch : branches) total += *branch.item_square;
     sum = total;
   }
-  void end() { std::printf("sum %d\n", *sum); }
+  void end() {
+    std::printf("sum %d\n", *sum);
+    if (notes.has_value()) std::printf("notes: %s\n", notes->c_str());
+  }
 
   static constexpr auto graph() {
     using F = Commands;
