@@ -115,8 +115,22 @@ def test_a_decorator_of_the_command_line_reaches_steps_that_have_none_of_that_na
         "result = Run(pathspec)['start'].task['_graph_info'].data['steps']",
         pathspec=f"Commands/{project.latest_run('Commands')}",
     )
-    assert steps["start"]["decorators"][0]["attributes"]["times"] == 3
-    assert steps["square"]["decorators"][0]["attributes"]["times"] in (1, "1")
+    assert steps["start"]["decorators"] == [
+        {
+            "name": "retry",
+            "attributes": {"times": 3, "minutes_between_retries": "2"},
+            "statically_defined": False,
+            "inserted_by": None,
+        }
+    ]
+    assert steps["square"]["decorators"] == [
+        {
+            "name": "retry",
+            "attributes": {"times": 1, "minutes_between_retries": 2},
+            "statically_defined": True,
+            "inserted_by": None,
+        }
+    ]
 
 
 # Usage errors
