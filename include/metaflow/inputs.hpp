@@ -35,7 +35,7 @@ auto slots_of(Flow& flow) {
 }
 
 template <class Flow>
-void bind(Flow& flow, const TaskView& view) {
+void bind_slots(Flow& flow, const TaskView& view) {
   const auto slots = slots_of(flow);
   for (std::size_t i = 0; i < slots.size(); ++i) SlotAccess::bind(*slots[i], view, member_names<Flow>[i]);
 }
@@ -72,7 +72,7 @@ struct InputSet {
       auto branch = std::make_unique<Branch<Flow>>();
       const auto& source = join.task.input(i);
       branch->view = {&source, join.flow_name, source.step_name(), &source.foreach_stack()};
-      bind(branch->flow, branch->view);
+      bind_slots(branch->flow, branch->view);
       branches[i] = std::move(branch);
     });
     return branches[i]->flow;

@@ -197,17 +197,17 @@ constexpr auto member_addresses([[maybe_unused]] T& object) {
 }
 // clang-format on
 
+/// Room for a T that is never made: only the addresses of its members are used, as template arguments that carry their
+/// names. Defined all the same, as the linker asks for what belongs to a type in an unnamed namespace.
 template <class T>
-struct Phantom {
+union Phantom {
+  constexpr Phantom() : nothing() {}
+  constexpr ~Phantom() {}
+  char nothing;
   T value;
 };
-#ifdef __clang__
-#pragma clang diagnostic push
-#pragma clang diagnostic ignored "-Wundefined-var-template"
-#endif
-/// Never defined: only the addresses of its members are used, as template arguments that carry their names.
 template <class T>
-extern const Phantom<T> phantom;
+inline constinit const Phantom<T> phantom;
 
 /// Member number I as a template argument.
 template <class T, std::size_t I>
@@ -221,17 +221,14 @@ consteval std::array<std::string_view, sizeof...(I)> read_member_names(std::inde
 /// In order of declaration.
 template <class T>
 inline constexpr auto member_names = read_member_names<T>(std::make_index_sequence<member_count<T>()>());
-#ifdef __clang__
-#pragma clang diagnostic pop
-#endif
 
 template <class Argument>
 consteval std::string_view type_signature() {
   return __PRETTY_FUNCTION__;
 }
 
-/// The plain name of a class, without namespaces.
+/// The plain name of a class, without namespaces and template arguments.
 template <class T>
-inline constexpr std::string_view class_name = last_identifier(type_signature<T>());
+inline constexpr std::string_view class_name = last_identifier(without_arguments(argument_of(type_signature<T>())));
 
 }  // namespace metaflow::detail

@@ -24,20 +24,51 @@ consteval std::string_view signature() {
   return __PRETTY_FUNCTION__;
 }
 
-/// `… Argument = &Flow::step; …` (GCC), `… Argument = &Flow::step]` (Clang), `…{&phantom<Flow>.value.Flow::field}…`
-/// (both): the identifier that stands last.
-consteval std::string_view last_identifier(std::string_view text) {
+/// The template argument in `… [with auto Argument = &Flow::step; std::string_view = …]` (GCC) or
+/// `… [Argument = &Flow::step]` (Clang). It may have brackets and semicolons of its own: `f(T) [with T = int]::Flow`.
+consteval std::string_view argument_of(std::string_view signature) {
   constexpr std::string_view before = "Argument = ";
-  text.remove_prefix(text.find(before) + before.size());
-  text = text.substr(0, text.find_first_of(";]"));
+  const auto text = signature.substr(signature.find(before) + before.size());
+  int depth = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\'') i = text.find('\'', i + (text[i + 1] == '\\' ? 3 : 2));
+    if (depth == 0 && (c == ';' || c == ']')) return text.substr(0, i);
+    depth += c == '[' || c == '(' || c == '{';
+    depth -= c == ']' || c == ')' || c == '}';
+  }
+  return text;
+}
+
+/// `&Flow::step`, `{&phantom<Flow>.value.Flow::field}`: the identifier that stands last.
+consteval std::string_view last_identifier(std::string_view text) {
   while (!text.empty() && (text.back() == ')' || text.back() == '}')) text.remove_suffix(1);
-  return text.substr(text.find_last_of(":.>& )") + 1);
+  return text.substr(text.find_last_of(":.>& )]") + 1);
+}
+
+/// `Flow` of `Flow<std::pair<int, int> >`.
+consteval std::string_view without_arguments(std::string_view type) {
+  if (!type.ends_with('>')) return type;
+  int depth = 0;
+  do {
+    depth += type.back() == '>';
+    depth -= type.back() == '<';
+    type.remove_suffix(1);
+  } while (depth > 0 && !type.empty());
+  return type;
+}
+
+constexpr bool is_identifier(std::string_view text) {
+  if (text.empty() || (text.front() >= '0' && text.front() <= '9')) return false;
+  for (const char c : text)
+    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_')) return false;
+  return true;
 }
 
 /// The plain name of a data member (`&Point::x`), a member function (`&Flow::start`), an enumerator (`Colour::red`) or
 /// a FieldPointer: `x`, `start`, `red`. Overloaded members have to be cast to one of their types first.
 template <auto Argument>
-inline constexpr std::string_view name_of = last_identifier(signature<Argument>());
+inline constexpr std::string_view name_of = last_identifier(argument_of(signature<Argument>()));
 
 /// Enumerators are looked for from this value on.
 inline constexpr int first_enumerator = -128;

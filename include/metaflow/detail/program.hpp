@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <memory>
@@ -158,6 +159,17 @@ consteval bool check_member() {
   return std::derived_from<Member, Slot>;
 }
 
+template <class Flow>
+consteval bool check_names() {
+  static_assert(is_identifier(class_name<Flow>),
+                "a flow is known by the plain name of its struct, and the compiler gives none for this one: give it a "
+                "name, and no character as template argument");
+  constexpr auto& names = member_names<Flow>;
+  static_assert(std::all_of(names.begin(), names.end(), is_identifier),
+                "artifacts are known by the names of a flow's members, and the compiler gives none for one of these");
+  return is_identifier(class_name<Flow>) && std::all_of(names.begin(), names.end(), is_identifier);
+}
+
 template <class Flow, std::size_t... I>
 consteval bool check_members(std::index_sequence<I...>) {
   return (check_member<MemberType<Flow, I>>() && ...);
@@ -175,7 +187,7 @@ consteval bool check_flow() {
     static_assert(count <= max_members, "a flow has at most 128 data members");
     if constexpr (count <= max_members)
       if constexpr (check_members<Flow>(std::make_index_sequence<count>()))
-        return check_parameters_of<Flow>() && check_graph_of<Flow>();
+        return check_names<Flow>() && check_parameters_of<Flow>() && check_graph_of<Flow>();
   }
   return false;
 }
@@ -339,7 +351,7 @@ StepResult run_step(const model::Flow& model, std::size_t index, TaskContext& ta
   const auto& step = model.steps[index];
   Branch<Flow> self;
   self.view = view_of_task(task, model, step);
-  bind(self.flow, self.view);
+  bind_slots(self.flow, self.view);
   StepResult result;
   try {
     constexpr auto count = std::tuple_size_v<decltype(graph_of<Flow>.steps)>;
