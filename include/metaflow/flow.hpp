@@ -5,13 +5,14 @@
 
 #include <metaflow/artifact.hpp>
 #include <metaflow/codec.hpp>
+#include <metaflow/constant.hpp>
 #include <metaflow/detail/program.hpp>
 #include <metaflow/graph.hpp>
 #include <metaflow/inputs.hpp>
 #include <metaflow/parameter.hpp>
 #include <metaflow/task.hpp>
 
-/// Everything a flow needs. A flow is a plain struct: artifacts and parameters as data members, steps as member
+/// Everything a flow needs. A flow is a plain struct: artifacts, parameters and constants as data members, steps as member
 /// functions, the graph declared by `graph()`; docs/flow-api.md shows all of it. A flow that breaks a rule does not
 /// compile.
 ///

@@ -159,7 +159,7 @@ using FlowOf = typename StepSignature<decltype(Body)>::Flow;
 template <auto Body>
 using ArgumentsOf = StepArguments<FlowOf<Body>, typename StepSignature<decltype(Body)>::Arguments>;
 
-/// Type of what an artifact or parameter holds.
+/// Type of what an artifact, parameter or constant holds.
 template <auto Member>
 using HeldBy = typename MemberOf<decltype(Member)>::Type::value_type;
 
@@ -234,7 +234,7 @@ struct Switch;
 template <auto Condition, auto... Targets, class... Keys>
 struct Switch<Condition, Case<Targets, Keys>...> {
   static_assert((is_case_of<HeldBy<Condition>, Keys> && ...),
-                "the values in mf::when must have the type of the artifact or parameter that switch_on asks");
+                "the values in mf::when must have the type of the artifact, parameter or constant that switch_on asks");
   static constexpr Transition kind = Transition::switch_on;
   static constexpr auto condition = Condition;
   static constexpr std::span<const std::string_view> next{names_of<Targets...>};

@@ -73,13 +73,22 @@ struct Parameter {
   bool is_text = true;                      ///< include files only: text or bytes
 };
 
+/// A value that belongs to the flow: each run stores it under its name, and no step can change it.
+struct Constant {
+  std::string name;
+  std::string type;    ///< Python's text for it: `<class 'int'>`
+  std::string pickle;  ///< the value
+
+  bool operator==(const Constant&) const = default;
+};
+
 struct Flow {
   std::string name;
   std::string documentation;
   std::string source_file;
   std::vector<Step> steps;  ///< in the order written
   std::vector<Parameter> parameters;
-  std::vector<std::pair<std::string, std::string>> constants;  ///< name, Python type name
+  std::vector<Constant> constants;
 };
 
 }  // namespace model

@@ -97,7 +97,7 @@ class TaskContext {
   virtual const ArtifactSource& input(std::size_t i) const = 0;
 
   /// Stores values under their names, several at once in parallel. What a previous call stored under a name is
-  /// replaced.
+  /// replaced. This and the next two throw Error(invalid) for the name of a parameter or constant.
   virtual void store(std::span<const NamedArtifact> artifacts) = 0;
   /// Makes `name` refer to a value that is stored already.
   virtual void pass(std::string_view name, const ArtifactReference& reference) = 0;

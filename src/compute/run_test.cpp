@@ -41,6 +41,54 @@ TEST_F(RunTest, AnArtifactCalledNameIsNotReplacedByTheNameOfTheFlow) {
   EXPECT_EQ(artifact("end", "2", "name"), Value("penguin"));
 }
 
+model::Constant constant(const std::string& name, const Value& value) {
+  const auto encoded = pickle::encode(value);
+  model::Constant made{.name = name, .type = encoded.type, .pickle = {}};
+  for (std::size_t i = 0; i < encoded.pickle.count(); ++i) {
+    const auto piece = encoded.pickle.piece(i);
+    made.pickle.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+  }
+  return made;
+}
+
+TEST_F(RunTest, ConstantsReachEveryTaskAndAJoinBeforeItMerges) {
+  HandMadeFlow flow("Constants");
+  flow.program.flow.constants = {constant("folds", 5)};
+  flow.foreach ("start", "body", {"a", "b"});
+  flow.linear("body", "join");
+  flow.join("join", "end", [](TaskContext& task) {
+    put(task, "seen", get(task.inherited(), "folds"));
+    return StepResult();
+  });
+  flow.end();
+  EXPECT_EQ(run(flow), 0) << out_ << err_;
+  EXPECT_EQ(artifact("_parameters", "0", "folds"), Value(5));
+  EXPECT_EQ(artifact("join", "4", "seen"), Value(5));
+  EXPECT_EQ(artifact("end", "5", "folds"), Value(5));
+}
+
+TEST_F(RunTest, NoStepChangesAConstant) {
+  const std::vector<Body> bodies = {[](TaskContext& task) {
+                                      put(task, "folds", 6);
+                                      return StepResult();
+                                    },
+                                    [](TaskContext& task) {
+                                      task.drop("folds");
+                                      return StepResult();
+                                    },
+                                    [](TaskContext& task) {
+                                      task.pass("folds", {});
+                                      return StepResult();
+                                    }};
+  for (const auto& body : bodies) {
+    HandMadeFlow flow("Constants");
+    flow.program.flow.constants = {constant("folds", 5)};
+    flow.end("start", body);
+    EXPECT_EQ(run(flow), 1);
+    EXPECT_THAT(out_, HasSubstr("step start cannot change 'folds': parameters and constants are the same for all"));
+  }
+}
+
 TEST_F(RunTest, AForeachRunsOneTaskPerItemAndJoinsThemInOrder) {
   HandMadeFlow flow("Wide");
   flow.foreach ("start", "body", {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"});

@@ -69,9 +69,11 @@ FlowProgram make_program(model::Flow model, const FlowTraits& traits) {
   model.source_file = model.steps.front().source_file;
   FlowProgram program;
   for (std::size_t i = 0; i < traits.slots.size(); ++i) {
+    const auto name = traits.names[i];
+    if (const auto* constant = dynamic_cast<const ConstantSlot*>(traits.slots[i]))
+      model.constants.push_back(constant->describe(name));
     const auto* parameter = dynamic_cast<const ParameterSlot*>(traits.slots[i]);
     if (!parameter) continue;
-    const auto name = traits.names[i];
     model.parameters.push_back(parameter->describe(name));
     // Each keeps the flow object alive that its slot is part of.
     program.parameters.push_back(

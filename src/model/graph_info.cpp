@@ -84,6 +84,13 @@ Value structure(const std::vector<StructureEntry>& entries) {
   return Value::list(std::move(items));
 }
 
+/// `ndarray` of `<class 'numpy.ndarray'>`.
+std::string plain_type(const std::string& type) {
+  const auto end = type.rfind('\'');
+  const auto begin = type.find_last_of("'.", end == 0 ? 0 : end - 1);
+  return end == type.npos || begin == type.npos ? type : type.substr(begin + 1, end - begin - 1);
+}
+
 Value named(const std::string& name, const std::string& type) { return Value::dict({{"name", name}, {"type", type}}); }
 
 }  // namespace
@@ -96,7 +103,7 @@ Value graph_info(const Graph& graph) {
   for (const auto& parameter : flow.parameters)
     parameters.push_back(
         named(parameter.attribute, parameter.kind == ParameterKind::include_file ? "IncludeFile" : "Parameter"));
-  for (const auto& [name, type] : flow.constants) constants.push_back(named(name, type));
+  for (const auto& constant : flow.constants) constants.push_back(named(constant.name, plain_type(constant.type)));
   return Value::dict({{"file", std::filesystem::path(flow.source_file).filename().string()},
                       {"start_step", graph.start_name()},
                       {"end_step", graph.end_name()},

@@ -23,6 +23,11 @@ datastore::ArtifactTable store_all(const model::Graph& graph, const ParameterVal
   store("_task_ok", encode_boolean(true));
   store("_transition", encode_none());
   store("_foreach_stack", encode_foreach_stack({}));
+  for (const auto& constant : graph.flow().constants) {
+    Encoded value{.pickle = {}, .type = constant.type};
+    value.pickle.borrow(std::as_bytes(std::span(constant.pickle)));
+    store(constant.name, value);
+  }
   for (std::size_t i = 0; i < parameters.size(); ++i) store(graph.flow().parameters[i].attribute, parameters[i]);
   return table;
 }

@@ -5,8 +5,8 @@
 
 namespace metaflow::runtime {
 
-/// Writes the pseudo-task `<run>/_parameters/0`, from which the first step starts: parameters and the description of
-/// the flow. `parameters` in the order of Flow::parameters.
+/// Writes the pseudo-task `<run>/_parameters/0`, from which the first step starts: parameters, constants and the
+/// description of the flow. `parameters` in the order of Flow::parameters.
 void write_parameters_task(const model::Flow& flow, const ParameterValues& parameters, const metadata::RunRecord& run,
                            Stores stores, Clock& clock);
 

@@ -57,6 +57,11 @@ class TemporaryFolder {
   std::string wanted_, path_;
 };
 
+bool is_read_only(const model::Flow& flow, std::string_view name) {
+  return std::ranges::find(flow.parameters, name, &model::Parameter::attribute) != flow.parameters.end() ||
+         std::ranges::find(flow.constants, name, &model::Constant::name) != flow.constants.end();
+}
+
 /// What a join may see before it has merged anything.
 ArtifactTable common_artifacts(const model::Flow& flow, const ArtifactTable& first_input) {
   ArtifactTable table;
@@ -64,7 +69,7 @@ ArtifactTable common_artifacts(const model::Flow& flow, const ArtifactTable& fir
     if (const auto found = first_input.find(name); found != first_input.end()) table.insert(*found);
   };
   for (const auto& parameter : flow.parameters) copy(parameter.attribute);
-  for (const auto& [name, type] : flow.constants) copy(name);
+  for (const auto& constant : flow.constants) copy(constant.name);
   copy("_graph_info");
   return table;
 }
@@ -74,7 +79,7 @@ class AttemptContext final : public TaskContext {
  public:
   AttemptContext(const FlowProgram& program, const model::Step& step, datastore::BlobStore& blobs,
                  const TaskInputs& inputs, Current current)
-      : blobs_(blobs), inputs_(inputs), current_(std::move(current)), process_(::getpid()) {
+      : flow_(program.flow), blobs_(blobs), inputs_(inputs), current_(std::move(current)), process_(::getpid()) {
     if (step.takes == model::Takes::branches) {
       table_ = common_artifacts(program.flow, inputs.artifacts(0));
       common_ = datastore::make_artifact_source(blobs, program.flow.name, inputs.path(0), table_);
@@ -91,16 +96,21 @@ class AttemptContext final : public TaskContext {
   void store(std::span<const NamedArtifact> artifacts) override {
     leave_if_forked();
     std::vector<const Pieces*> pickles;
-    for (const auto& artifact : artifacts) pickles.push_back(&artifact.value.pickle);
+    for (const auto& artifact : artifacts) {
+      require_changeable(artifact.name);
+      pickles.push_back(&artifact.value.pickle);
+    }
     const auto keys = blobs_.put_all(pickles);
     for (std::size_t i = 0; i < keys.size(); ++i) set(artifacts[i].name, keys[i], artifacts[i].value);
   }
   void pass(std::string_view name, const ArtifactReference& reference) override {
     leave_if_forked();
+    require_changeable(name);
     table_.insert_or_assign(std::string(name), reference);
   }
   void drop(std::string_view name) override {
     leave_if_forked();
+    require_changeable(name);
     if (const auto found = table_.find(name); found != table_.end()) table_.erase(found);
   }
 
@@ -115,10 +125,19 @@ class AttemptContext final : public TaskContext {
   }
 
  private:
+  void require_changeable(std::string_view name) const {
+    if (!is_read_only(flow_, name)) return;
+    throw Error(ErrorCode::invalid,
+                fmt::format("step {} cannot change '{}': parameters and constants are the same for all steps",
+                            current_.step_name, name),
+                "Read-only artifact");
+  }
+
   void set(const std::string& name, const std::string& key, const Encoded& value) {
     table_.insert_or_assign(name, ArtifactReference{.key = key, .type = value.type, .size = value.pickle.size()});
   }
 
+  const model::Flow& flow_;
   datastore::BlobStore& blobs_;
   const TaskInputs& inputs_;
   Current current_;

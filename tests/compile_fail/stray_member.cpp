@@ -1,5 +1,5 @@
 // A plain data member.
-// expect: every data member of a flow is an mf::Artifact, an mf::Parameter or an mf::IncludeFile
+// expect: every data member of a flow is an mf::Artifact, mf::Parameter, mf::IncludeFile or mf::Constant
 #include <metaflow/flow.hpp>
 namespace mf = metaflow;
 

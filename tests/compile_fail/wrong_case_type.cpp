@@ -1,5 +1,5 @@
 // Text as the case of a bool.
-// expect: the values in mf::when must have the type of the artifact or parameter that switch_on asks
+// expect: the values in mf::when must have the type of the artifact, parameter or constant that switch_on asks
 #include <metaflow/flow.hpp>
 namespace mf = metaflow;
 

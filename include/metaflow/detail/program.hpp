@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <metaflow/artifact.hpp>
+#include <metaflow/constant.hpp>
 #include <metaflow/graph.hpp>
 #include <metaflow/inputs.hpp>
 #include <metaflow/parameter.hpp>
@@ -155,7 +156,7 @@ consteval bool check_parameters_of() {
 template <class Member>
 consteval bool check_member() {
   static_assert(std::derived_from<Member, Slot>,
-                "every data member of a flow is an mf::Artifact, an mf::Parameter or an mf::IncludeFile");
+                "every data member of a flow is an mf::Artifact, mf::Parameter, mf::IncludeFile or mf::Constant");
   return std::derived_from<Member, Slot>;
 }
 
