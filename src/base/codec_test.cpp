@@ -191,6 +191,18 @@ TEST(Codec, AnItemMayReferToWhatLiesBeforeIt) {
   EXPECT_EQ(item(3).repr(), "[3]");
 }
 
+TEST(Codec, AnItemMayBeATupleThatWasThereBefore) {
+  // t = ('a', 1); [t, t]
+  EXPECT_EQ(pickle::decode_item(test::unhex("8004950f000000000000005d94288c0161944b0186946802652e"), 1).value.repr(),
+            "('a', 1)");
+}
+
+TEST(Codec, OneArrayOfSeveralIsDecodedAlone) {
+  const std::vector<Array<double>> arrays = {Array<double>({2}, {1, 2}), Array<double>({0}), Array<double>({1}, {3})};
+  for (std::size_t i = 0; i < arrays.size(); ++i)
+    EXPECT_EQ(decode_element<Array<double>>(test::joined(encode(arrays)), i), arrays[i]);
+}
+
 TEST(ArrayCodec, NumbersComeBackInTheirShape) {
   Array<double> array({2, 3}, {1, 2, 3, 4, 5, 6});
   const auto copy = copied(array);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/pickle_cursor.hpp"
 #include "base/pickle_opcodes.hpp"
@@ -64,7 +65,7 @@ class Walker {
 
   std::optional<ItemPlace> find() {
     while (!cursor_.at_end()) {
-      opcode_at_ = cursor_.position();
+      opcode_before_at_ = std::exchange(opcode_at_, cursor_.position());
       opcode_ = cursor_.next();
       const auto& action = actions[opcode_];
       if (!skip(action)) return std::nullopt;
@@ -140,7 +141,7 @@ class Walker {
         index = (index << 8) | static_cast<unsigned char>(pickle_[i]);
       if (index != memo_.size()) return false;
     }
-    memo_.push_back(begins_.back());
+    memo_.push_back(begins_.back() == opcode_before_at_ ? begins_.back() : std::string_view::npos);
     memo_at_.push_back(opcode_at_);
     return true;
   }
@@ -176,7 +177,7 @@ class Walker {
   std::string_view pickle_;
   Cursor cursor_;
   std::size_t wanted_, appended_ = 0;
-  std::size_t opcode_at_ = 0;
+  std::size_t opcode_at_ = 0, opcode_before_at_ = 0;
   unsigned char opcode_ = 0;
   std::vector<std::size_t> begins_;
   std::vector<Mark> marks_;

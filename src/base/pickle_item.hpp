@@ -10,7 +10,8 @@ namespace metaflow::pickle::detail {
 /// Where one item of a pickled list lies, and what it may refer back to.
 struct ItemPlace {
   std::size_t begin = 0, end = 0;
-  /// First byte of each value remembered before `begin`, by memo index.
+  /// First byte of each value remembered before `begin`, by memo index; npos where more than one opcode makes it: a
+  /// tuple may begin with a text.
   std::vector<std::size_t> memo;
 };
 

@@ -436,7 +436,13 @@ void Reader::put(std::uint64_t index) {
 /// Reads again the text or bytes that lie before the item; other values would need all that they refer to.
 bool Reader::get_earlier(std::uint64_t index) {
   if (!item_ || index >= item_->memo.size()) return false;
-  const Cursor here = std::exchange(cursor_, Cursor(buffer_->text(), item_->memo[static_cast<std::size_t>(index)]));
+  const auto at = item_->memo[static_cast<std::size_t>(index)];
+  if (at == std::string_view::npos) {
+    needs_all_ = true;
+    push({});
+    return true;
+  }
+  const Cursor here = std::exchange(cursor_, Cursor(buffer_->text(), at));
   const unsigned char code = cursor_.next();
   const bool is_plain = code == SHORT_BINUNICODE || code == BINUNICODE || code == BINUNICODE8 ||
                         code == SHORT_BINBYTES || code == BINBYTES || code == BINBYTES8;
