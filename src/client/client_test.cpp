@@ -69,6 +69,24 @@ class ClientTest : public testing::Test {
     metadata_->add_data(run, step, task, {{"attempt-done", std::to_string(attempt), "", attempt}});
   }
 
+  /// The pseudo-task of the newest run, with the graph that navigation goes by: each step, its type, and what follows.
+  void write_graph(const std::vector<std::tuple<std::string, std::string, std::vector<Value>>>& steps) {
+    std::vector<Value::Pair> described;
+    for (const auto& [name, type, next] : steps)
+      described.emplace_back(name, Value::dict({{"type", type}, {"next", Value::list(next)}}));
+    write_task("_parameters", "0", {{"_graph_info", Value::dict({{"steps", Value::dict(described)}})}});
+  }
+
+  void write_place(const std::string& step, const std::string& task, const std::string& place) {
+    metadata_->add_data(runs_.back(), step, task, {{"foreach-execution-path", place, "", 0}});
+  }
+
+  void write_log(const std::string& step, const std::string& task, int attempt, datastore::LogStream stream,
+                 const std::string& line) {
+    tasks_->append_log({runs_.back().run, step, task}, attempt, datastore::LogSource::runtime, stream,
+                       "[MFLOG|0|2026-11-23T14:10:41.790713Z|runtime|1]" + line + "\n");
+  }
+
   std::string pathspec(const std::string& rest) const { return "Films/" + runs_.back().run + rest; }
 
   std::filesystem::path folder_;
@@ -231,13 +249,8 @@ TEST_F(ClientTest, OutputIsThatOfTheLatestAttempt) {
   new_run();
   write_task("start", "1", {}, 0, false);
   write_task("start", "1", {}, 1);
-  const datastore::TaskPath path{runs_.back().run, "start", "1"};
-  const auto log = [&](int attempt, const std::string& text) {
-    tasks_->append_log(path, attempt, datastore::LogSource::runtime, datastore::LogStream::out,
-                       "[MFLOG|0|2026-11-23T14:10:41.790713Z|runtime|1]" + text + "\n");
-  };
-  log(0, "first try");
-  log(1, "second try");
+  write_log("start", "1", 0, datastore::LogStream::out, "first try");
+  write_log("start", "1", 1, datastore::LogStream::out, "second try");
   const Task task(pathspec("/start/1"), options());
   EXPECT_EQ(task.stdout_text(), "second try\n");
   EXPECT_EQ(task.stderr_text(), "");
@@ -277,14 +290,237 @@ TEST_F(ClientTest, ADamagedBlobIsNamedByArtifactAndTask) {
   new_run();
   write_task("end", "1", {{"gross", 2.5}});
   const Task task(pathspec("/end/1"), options());
-  const auto key = task.artifact_reference("gross")->key;
+  const auto key = task.data_artifact("gross").key();
   std::ofstream(folder_ / ".metaflow/Films/data" / key.substr(0, 2) / key) << "damaged";
   const auto error = error_of([&] { task.artifact<double>("gross"); });
   EXPECT_EQ(error.code(), ErrorCode::corrupt);
   EXPECT_THAT(error.what(), HasSubstr("'gross' of " + pathspec("/end/1")));
 }
 
+// Status
+
+TEST_F(ClientTest, ATaskWithoutAnEndIsUnfinishedUntilTheSchedulerHasGivenItUp) {
+  new_run();
+  metadata_->add_task(runs_.back(), "start", "1", ++clock_ms_);
+  const client::Run run(pathspec(""), options());
+  const Task task(pathspec("/start/1"), options());
+  EXPECT_EQ(task.status(), Status::unfinished);
+  EXPECT_EQ(run.status(), Status::unfinished);
+  write_log("start", "1", 0, datastore::LogStream::err, "Task failed.");
+  EXPECT_EQ(task.status(), Status::failed);
+  EXPECT_EQ(run.status(), Status::failed);
+}
+
+TEST_F(ClientTest, AFailedAttemptIsFailedUntilTheNextOneStarts) {
+  new_run();
+  write_task("start", "1", {}, 0, false);
+  const Task task(pathspec("/start/1"), options());
+  EXPECT_EQ(task.status(), Status::failed);
+  EXPECT_EQ(task.finished_at(), std::nullopt);
+  EXPECT_NE(task.ended_at(), std::nullopt);
+  metadata_->add_data(runs_.back(), "start", "1", {{"attempt", "1", "", 1}});
+  EXPECT_EQ(task.status(), Status::unfinished);
+  write_task("start", "1", {}, 1);
+  EXPECT_EQ(task.status(), Status::done);
+}
+
+TEST_F(ClientTest, ACaughtFailureIsNeitherDoneNorFailed) {
+  new_run();
+  write_task("end", "1", {{"_success", false}});
+  const client::Run run(pathspec(""), options());
+  EXPECT_EQ(run.status(), Status::caught);
+  EXPECT_TRUE(run.finished());
+  EXPECT_FALSE(run.successful());
+}
+
+// Attempts, metadata and logs
+
+TEST_F(ClientTest, AnAttemptIsSeenAsItWas) {
+  new_run();
+  write_task("start", "1", {{"x", 1}}, 0, false);
+  write_task("start", "1", {{"x", 2}}, 1);
+  write_log("start", "1", 0, datastore::LogStream::out, "first try");
+  const auto first = Task(pathspec("/start/1"), options()).at_attempt(0);
+  EXPECT_EQ(first.artifact<int>("x"), 1);
+  EXPECT_EQ(first.stdout_text(), "first try\n");
+  EXPECT_EQ(first.metadata_dict().at("attempt-done"), "0");
+  EXPECT_EQ(first.status(), Status::failed);
+  EXPECT_TRUE(first.at_attempt(3).artifact_names().empty());
+  EXPECT_EQ(error_of([&] { first.at_attempt(6); }).code(), ErrorCode::invalid);
+}
+
+TEST_F(ClientTest, MetadataIsNewestFirstAndItsDictHasTheNewestValues) {
+  new_run();
+  write_task("start", "1", {}, 0, false);
+  write_task("start", "1", {}, 1);
+  const auto metadata = Task(pathspec("/start/1"), options()).metadata();
+  EXPECT_TRUE(std::is_sorted(metadata.begin(), metadata.end(),
+                             [](const auto& a, const auto& b) { return a.created_at > b.created_at; }));
+  const auto dict = Task(pathspec("/start/1"), options()).metadata_dict();
+  EXPECT_EQ(dict.at("attempt"), "1");
+  EXPECT_EQ(dict.at("ds-root"), objects_->root());
+}
+
+TEST_F(ClientTest, LinesOfALogHaveTheirTimes) {
+  new_run();
+  write_task("start", "1", {});
+  write_log("start", "1", 0, datastore::LogStream::out, "hello");
+  const Task task(pathspec("/start/1"), options());
+  const auto lines = task.log_lines(LogStream::out);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0].text, "hello");
+  EXPECT_EQ(lines[0].time->time_since_epoch().count(), 1'795'443'041'790'713);
+  EXPECT_GT(task.stdout_size(), 6U);
+  EXPECT_EQ(task.stderr_size(), 0U);
+}
+
+TEST_F(ClientTest, WhatACloneLacksComesFromTheOriginal) {
+  new_run();
+  write_task("body", "4", {});
+  write_place("body", "4", "body:7");
+  write_log("body", "4", 0, datastore::LogStream::out, "printed once");
+  const auto original = runs_.back().run;
+  new_run();
+  write_task("body", "1", {});
+  metadata_->add_data(runs_.back(), "body", "1", {{"origin-task-id", "4"}, {"origin-run-id", original}});
+  const Task clone(pathspec("/body/1"), options());
+  EXPECT_EQ(clone.origin_pathspec(), "Films/" + original + "/body/4");
+  EXPECT_EQ(clone.stdout_text(), "printed once\n");
+  EXPECT_EQ(clone.metadata_dict().at("foreach-execution-path"), "body:7");
+  EXPECT_EQ(clone.parent().origin_pathspec(), "Films/" + original + "/body");
+  EXPECT_EQ(client::Run(pathspec(""), options()).origin_pathspec(), "Films/" + original);
+}
+
+TEST_F(ClientTest, AnOrdinaryRunHasNoOrigin) {
+  new_run();
+  write_task("start", "1", {});
+  metadata_->add_data(runs_.back(), "start", "1", {{"origin-run-id", "None"}});  // as official writes it
+  EXPECT_EQ(client::Run(pathspec(""), options()).origin_pathspec(), std::nullopt);
+  EXPECT_EQ(Task(pathspec("/start/1"), options()).origin_pathspec(), std::nullopt);
+  new_run();
+  EXPECT_EQ(client::Run(pathspec(""), options()).origin_pathspec(), std::nullopt);
+}
+
+TEST_F(ClientTest, AnArtifactKnowsItsSizeTypeAndKey) {
+  new_run();
+  write_task("end", "1", {{"gross", 2.5}});
+  const DataArtifact gross(pathspec("/end/1/gross"), options());
+  EXPECT_EQ(gross.value<double>(), 2.5);
+  EXPECT_EQ(gross.type(), "<class 'float'>");
+  EXPECT_EQ(gross.size(), pickle::encode(2.5).pickle.size());
+  EXPECT_EQ(gross.key().size(), 40U);
+  EXPECT_EQ(gross.parent().pathspec(), pathspec("/end/1"));
+  EXPECT_EQ(gross.parent().artifacts().size(), 1U);
+}
+
+// Navigation
+
+TEST_F(ClientTest, ATaskOfAWideForeachHasOneParentAndOneChild) {
+  new_run();
+  write_graph({{"start", "split-foreach", {"body"}},
+               {"body", "linear", {"more"}},
+               {"more", "linear", {"join"}},
+               {"join", "join", {"end"}},
+               {"end", "end", {}}});
+  write_task("start", "1", {});
+  for (int i = 0; i < 12; ++i) {
+    const auto place = "body:" + std::to_string(i);
+    write_task("body", std::to_string(10 + i), {});
+    write_place("body", std::to_string(10 + i), place);
+    write_task("more", std::to_string(30 + i), {});
+    write_place("more", std::to_string(30 + i), place);
+  }
+  write_task("join", "50", {});
+  const Task more(pathspec("/more/31"), options());
+  EXPECT_THAT(more.parent_task_pathspecs(), ElementsAre(pathspec("/body/11")));
+  EXPECT_THAT(more.child_task_pathspecs(), ElementsAre(pathspec("/join/50")));
+  const Task start(pathspec("/start/1"), options());
+  EXPECT_EQ(start.child_tasks().size(), 12U);
+  EXPECT_EQ(start.child_task_pathspecs()[2], pathspec("/body/12"));
+  EXPECT_TRUE(start.parent_tasks().empty());
+  EXPECT_EQ(Task(pathspec("/join/50"), options()).parent_tasks().size(), 12U);
+}
+
+TEST_F(ClientTest, TurnsOfARecursiveStepLeadToOneAnother) {
+  new_run();
+  write_graph({{"start", "linear", {"turn"}}, {"turn", "split-switch", {"turn", "end"}}, {"end", "end", {}}});
+  const auto transition = [](const char* step) { return Value::tuple({Value::list({step}), Value()}); };
+  const auto turn = [](int number) { return Value::list({number}); };
+  write_task("start", "1", {});
+  write_task("turn", "2", {{"_transition", transition("turn")}, {"_iteration_stack", turn(0)}});
+  write_task("turn", "3", {{"_transition", transition("turn")}, {"_iteration_stack", turn(1)}});
+  write_task("turn", "4", {{"_transition", transition("end")}, {"_iteration_stack", turn(2)}});
+  write_task("end", "5", {});
+  const auto parents = [&](const std::string& task) { return Task(pathspec(task), options()).parent_task_pathspecs(); };
+  const auto children = [&](const std::string& task) { return Task(pathspec(task), options()).child_task_pathspecs(); };
+  EXPECT_THAT(children("/start/1"), ElementsAre(pathspec("/turn/2")));
+  EXPECT_THAT(children("/turn/2"), ElementsAre(pathspec("/turn/3")));
+  EXPECT_THAT(children("/turn/4"), ElementsAre(pathspec("/end/5")));
+  EXPECT_THAT(parents("/turn/2"), ElementsAre(pathspec("/start/1")));
+  EXPECT_THAT(parents("/turn/4"), ElementsAre(pathspec("/turn/3")));
+  EXPECT_THAT(parents("/end/5"), ElementsAre(pathspec("/turn/4")));
+}
+
+TEST_F(ClientTest, StepsLeadToThoseThatHaveStarted) {
+  new_run();
+  write_graph({{"start", "split-switch", {"left", "right"}},
+               {"left", "linear", {"end"}},
+               {"right", "linear", {"end"}},
+               {"end", "end", {}}});
+  write_task("start", "1", {});
+  write_task("right", "2", {});
+  write_task("end", "3", {});
+  const client::Run run(pathspec(""), options());
+  const auto ids = [](const std::vector<Step>& steps) {
+    std::vector<std::string> names;
+    for (const auto& step : steps) names.push_back(step.id());
+    return names;
+  };
+  EXPECT_THAT(ids(run.step("start").child_steps()), ElementsAre("right"));
+  EXPECT_THAT(ids(run.step("end").parent_steps()), ElementsAre("right"));
+  EXPECT_TRUE(run.step("_parameters").child_steps().empty());
+}
+
+TEST_F(ClientTest, WithoutAGraphNavigationSaysSo) {
+  new_run();
+  write_task("start", "1", {});
+  const Task task(pathspec("/start/1"), options());
+  EXPECT_EQ(error_of([&] { task.child_tasks(); }).code(), ErrorCode::not_found);
+}
+
 // Tags and namespaces
+
+TEST_F(ClientTest, TagsChangeForAllHandlesAndKeepUserAndTime) {
+  new_run({"old", "kept"});
+  const client::Run run(pathspec(""), options());
+  const auto created = run.created_at();
+  run.add_tags({"a", "b"});
+  run.remove_tag("b");
+  run.replace_tag("old", "new");
+  EXPECT_THAT(client::Run(pathspec(""), options()).user_tags(), UnorderedElementsAre("a", "kept", "new"));
+  EXPECT_EQ(run.created_at(), created);
+  EXPECT_EQ(run.user(), runs_.back().user);
+}
+
+TEST_F(ClientTest, ASystemTagCannotBeRemoved) {
+  new_run();
+  const client::Run run(pathspec(""), options());
+  const auto error = error_of([&] { run.remove_tag(metadata::current_identity().name_space()); });
+  EXPECT_EQ(error.code(), ErrorCode::invalid);
+  EXPECT_EQ(error.headline(), "Tagging error");
+  EXPECT_NO_THROW(run.remove_tag("never there"));
+  EXPECT_EQ(error_of([&] { run.add_tag(""); }).code(), ErrorCode::invalid);
+}
+
+TEST_F(ClientTest, TagsOfARunAreThoseOfItsStepsAndTasks) {
+  new_run({"a"});
+  write_task("start", "1", {});
+  const Task task(pathspec("/start/1"), options());
+  EXPECT_THAT(task.user_tags(), ElementsAre("a"));
+  EXPECT_EQ(task.parent().tags(), task.tags());
+  EXPECT_EQ(task.runtime_name(), "dev");
+  EXPECT_EQ(task.parent().parent().parent().id(), "Films");
+}
 
 TEST_F(ClientTest, RunsAreFoundByTheirTags) {
   new_run({"old"});

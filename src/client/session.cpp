@@ -23,6 +23,7 @@ namespace detail {
 namespace {
 
 std::string root_of(const Options& options) {
+  if (!options.root.empty()) return std::filesystem::absolute(options.root).lexically_normal().string();
   if (options.folder.empty()) return find_local_root().path;
   return (std::filesystem::absolute(options.folder) / ".metaflow").lexically_normal().string();
 }
@@ -75,13 +76,6 @@ std::vector<std::string> parse_pathspec(std::string_view text, const std::vector
 Error not_found(const std::string& message) { return {ErrorCode::not_found, message, "Object not found"}; }
 
 Time to_time(std::int64_t milliseconds) { return Time(std::chrono::milliseconds(milliseconds)); }
-
-std::string end_step(const metadata::Metadata& metadata, const std::string& flow, const std::string& run) {
-  for (const auto& task : metadata.tasks(flow, run, "_parameters"))
-    for (const auto& datum : metadata.data(flow, run, "_parameters", task.task))
-      if (datum.field == "end_step") return datum.value;
-  return "end";
-}
 
 }  // namespace detail
 }  // namespace metaflow::client

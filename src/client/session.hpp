@@ -33,7 +33,8 @@ class Session {
   explicit Session(const Options& options);
 
   const std::string& root() const { return root_; }
-  const metadata::Metadata& metadata() const { return *metadata_; }
+  const std::optional<std::string>& name_space() const { return name_space_; }
+  metadata::Metadata& metadata() const { return *metadata_; }
   bool shows(const metadata::RunRecord& run) const;
   /// Error(not_found), or Error(denied) when the namespace does not show it.
   metadata::RunRecord find_run(const std::string& flow, const std::string& run) const;
@@ -56,8 +57,5 @@ std::vector<std::string> parse_pathspec(std::string_view text, const std::vector
 Error not_found(const std::string& message);
 
 Time to_time(std::int64_t milliseconds);
-
-/// A name by which the terminal step of a run goes.
-std::string end_step(const metadata::Metadata& metadata, const std::string& flow, const std::string& run);
 
 }  // namespace metaflow::client::detail

@@ -1,7 +1,8 @@
 #include "client/task_log.hpp"
 
 #include <algorithm>
-#include <optional>
+#include <charconv>
+#include <ctime>
 
 namespace metaflow::client {
 namespace {
@@ -16,7 +17,7 @@ std::optional<std::string_view> take_until(std::string_view& text, char end) {
 }
 
 /// line = ["[!"] "[MFLOG|0|" timestamp "|" source "|" id "]" message
-LogLine parse_line(std::string_view line) {
+StampedLine parse_line(std::string_view line) {
   constexpr std::string_view head = "[MFLOG|0|";
   auto rest = line;
   if (rest.substr(0, 2) == "[!") rest.remove_prefix(2);
@@ -30,15 +31,15 @@ LogLine parse_line(std::string_view line) {
 }
 
 /// Stamped lines by time, then id; the others after them.
-bool comes_before(const LogLine& a, const LogLine& b) {
+bool comes_before(const StampedLine& a, const StampedLine& b) {
   if (a.timestamp.empty() != b.timestamp.empty()) return b.timestamp.empty();
   return a < b;
 }
 
 }  // namespace
 
-std::vector<LogLine> merge_log_lines(const std::vector<std::string>& files) {
-  std::vector<LogLine> lines;
+std::vector<StampedLine> merge_log_lines(const std::vector<std::string>& files) {
+  std::vector<StampedLine> lines;
   for (std::string_view rest : files) {
     while (!rest.empty()) {
       const auto line = rest.substr(0, rest.find('\n'));
@@ -58,6 +59,22 @@ std::string log_text(const std::vector<std::string>& files) {
     text += '\n';
   }
   return text;
+}
+
+std::optional<std::int64_t> read_timestamp(std::string_view text) {
+  std::tm time{};
+  const std::string copy(text);
+  const char* rest = ::strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%S", &time);
+  if (rest == nullptr || *rest != '.') return std::nullopt;
+  std::int64_t microseconds = 0;
+  const auto [end, problem] = std::from_chars(rest + 1, copy.c_str() + copy.size(), microseconds);
+  if (problem != std::errc() || end != rest + 7) return std::nullopt;
+  return static_cast<std::int64_t>(::timegm(&time)) * 1'000'000 + microseconds;
+}
+
+bool is_mark_of_failure(std::string_view message) {
+  return message == "Task failed." || message == "Task failed with a segmentation fault." ||
+         message == "[KILLED BY ORCHESTRATOR]";
 }
 
 }  // namespace metaflow::client

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 
+#include <fmt/format.h>
 #include <metaflow/error.hpp>
 
 #include "base/configuration.hpp"
@@ -84,6 +85,12 @@ class LocalMetadata final : public Metadata {
                                  const std::string& task) const override;
   std::vector<Datum> data(const std::string& flow, const std::string& run, const std::string& step,
                           const std::string& task) const override;
+  std::optional<Datum> newest_datum(const std::string& flow, const std::string& run, const std::string& step,
+                                    const std::string& task, std::string_view field) const override;
+  std::vector<int> done_attempts(const std::string& flow, const std::string& run, const std::string& step,
+                                 const std::string& task) const override;
+  std::optional<ArtifactRecord> artifact(const std::string& flow, const std::string& run, const std::string& step,
+                                         const std::string& task, int attempt, const std::string& name) const override;
   std::optional<std::vector<ArtifactRecord>> artifacts(const std::string& flow, const std::string& run,
                                                        const std::string& step, const std::string& task,
                                                        std::optional<int> attempt) const override;
@@ -101,8 +108,6 @@ class LocalMetadata final : public Metadata {
   /// Folder of a flow, run, step or task. Error(invalid) for parts that would lead elsewhere.
   std::string folder(std::initializer_list<std::string_view> parts) const;
   std::vector<Child> children(const std::string& folder) const;
-  std::optional<int> latest_done_attempt(const std::string& meta, const std::vector<std::string>& names) const;
-  bool is_done(const std::string& meta, const std::vector<std::string>& names, int attempt) const;
   void add_datum(const RunRecord& run, const Place& place, const std::string& meta, Datum datum);
 
   const std::string root_;
@@ -284,35 +289,61 @@ std::optional<int> done_attempt(const std::string& file) {
   return attempt;
 }
 
-/// `names` is sorted, and official too takes the last by name.
-std::optional<int> LocalMetadata::latest_done_attempt(const std::string& meta,
-                                                      const std::vector<std::string>& names) const {
+/// Whether `name` is `sysmeta_<field>_<milliseconds>.json`; another field may begin with this one's name.
+bool is_datum_of(std::string_view name, std::string_view field) {
+  constexpr std::string_view suffix = ".json";
+  const auto head = datum_prefix.size() + field.size() + 1;
+  if (name.size() <= head + suffix.size() || !name.starts_with(datum_prefix) || !name.ends_with(suffix)) return false;
+  if (name.substr(datum_prefix.size(), field.size()) != field || name[head - 1] != '_') return false;
+  const auto digits = name.substr(head, name.size() - head - suffix.size());
+  return std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+std::optional<Datum> LocalMetadata::newest_datum(const std::string& flow, const std::string& run,
+                                                 const std::string& step, const std::string& task,
+                                                 std::string_view field) const {
+  const auto meta = folder({flow, run, step, task}) + "/_meta";
+  const auto names = list_directory(meta);
   for (auto name = names.rbegin(); name != names.rend(); ++name) {
-    if (name->starts_with(done_prefix)) return done_attempt(meta + '/' + *name);
+    if (!is_datum_of(*name, field)) continue;
+    const auto file = meta + '/' + *name;
+    if (const auto text = read_text_file(file)) return parse_datum(*text, file);
   }
   return std::nullopt;
 }
 
-bool LocalMetadata::is_done(const std::string& meta, const std::vector<std::string>& names, int attempt) const {
-  return std::ranges::any_of(names, [&](const std::string& name) {
-    return name.starts_with(done_prefix) && done_attempt(meta + '/' + name) == attempt;
-  });
+std::vector<int> LocalMetadata::done_attempts(const std::string& flow, const std::string& run, const std::string& step,
+                                              const std::string& task) const {
+  const auto meta = folder({flow, run, step, task}) + "/_meta";
+  std::vector<int> attempts;
+  // The names are sorted, and official too takes the last of them.
+  for (const auto& name : list_directory(meta)) {
+    if (!name.starts_with(done_prefix)) continue;
+    if (const auto attempt = done_attempt(meta + '/' + name)) attempts.push_back(*attempt);
+  }
+  return attempts;
+}
+
+std::optional<ArtifactRecord> LocalMetadata::artifact(const std::string& flow, const std::string& run,
+                                                      const std::string& step, const std::string& task, int attempt,
+                                                      const std::string& name) const {
+  if (name.find('/') != name.npos || name.find('\0') != name.npos) return std::nullopt;
+  const auto file = fmt::format("{}/_meta/{}_artifact_{}.json", folder({flow, run, step, task}), attempt, name);
+  const auto text = read_text_file(file);
+  if (!text) return std::nullopt;
+  return parse_pointer(*text, attempt, file);
 }
 
 std::optional<std::vector<ArtifactRecord>> LocalMetadata::artifacts(const std::string& flow, const std::string& run,
                                                                     const std::string& step, const std::string& task,
                                                                     std::optional<int> attempt) const {
   const auto meta = folder({flow, run, step, task}) + "/_meta";
-  const auto names = list_directory(meta);
-  if (!attempt) {
-    attempt = latest_done_attempt(meta, names);
-    if (!attempt) return std::nullopt;
-  } else if (!is_done(meta, names, *attempt)) {
-    return std::nullopt;
-  }
+  const auto done = done_attempts(flow, run, step, task);
+  if (done.empty() || (attempt && std::ranges::find(done, *attempt) == done.end())) return std::nullopt;
+  if (!attempt) attempt = done.back();
   const auto prefix = std::to_string(*attempt) + "_artifact_";
   std::vector<ArtifactRecord> artifacts;
-  for (const auto& name : names) {
+  for (const auto& name : list_directory(meta)) {
     if (!name.starts_with(prefix) || !name.ends_with(".json")) continue;
     const auto file = meta + '/' + name;
     if (const auto text = read_text_file(file)) artifacts.push_back(parse_pointer(*text, *attempt, file));

@@ -253,6 +253,29 @@ TEST_F(LocalMetadata, ARunThatIsNotThereHasNoTagsToChange) {
               HasSubstr("Lin/99"));
 }
 
+TEST_F(LocalMetadata, TheNewestDatumOfAFieldIsFoundAmongFieldsThatBeginAlike) {
+  const auto run = metadata_->create_run("Lin", {});
+  metadata_->add_task(run, "start", "1", 1);
+  metadata_->add_data(run, "start", "1", {{.field = "attempt", .value = "0"}});
+  clock_.now = clock_.now + 5000;
+  metadata_->add_data(run, "start", "1", {{.field = "attempt", .value = "1"}, {.field = "attempt-done", .value = "0"}});
+  EXPECT_EQ(metadata_->newest_datum("Lin", run.run, "start", "1", "attempt")->value, "1");
+  EXPECT_FALSE(metadata_->newest_datum("Lin", run.run, "start", "1", "attempt-don"));
+  EXPECT_FALSE(metadata_->newest_datum("Lin", run.run, "start", "2", "attempt"));
+  EXPECT_THAT(metadata_->done_attempts("Lin", run.run, "start", "1"), ElementsAre(0));
+}
+
+TEST_F(LocalMetadata, OnePointerIsReadByItsName) {
+  const auto run = metadata_->create_run("Lin", {});
+  metadata_->add_task(run, "start", "1", 1);
+  metadata_->add_artifacts(run, "start", "1", 0, {{"x", {.key = "abc", .type = ""}}, {"y", {.key = "def", .type = ""}}},
+                           "local", root_);
+  EXPECT_EQ(metadata_->artifact("Lin", run.run, "start", "1", 0, "x")->reference.key, "abc");
+  EXPECT_FALSE(metadata_->artifact("Lin", run.run, "start", "1", 1, "x"));
+  EXPECT_FALSE(metadata_->artifact("Lin", run.run, "start", "1", 0, "z"));
+  EXPECT_FALSE(metadata_->artifact("Lin", run.run, "start", "1", 0, "../0_artifact_x"));
+}
+
 TEST(Tags, HaveLimits) {
   std::set<std::string> tags;
   for (int i = 0; i < 50; ++i) tags.insert(std::to_string(i));

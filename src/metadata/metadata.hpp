@@ -95,6 +95,16 @@ class Metadata {
                                          const std::string& task) const = 0;
   virtual std::vector<Datum> data(const std::string& flow, const std::string& run, const std::string& step,
                                   const std::string& task) const = 0;
+  /// The last recorded datum of one field, found by its name: the others are not read.
+  virtual std::optional<Datum> newest_datum(const std::string& flow, const std::string& run, const std::string& step,
+                                            const std::string& task, std::string_view field) const = 0;
+  /// Attempts that are done, the one that readers take by default last.
+  virtual std::vector<int> done_attempts(const std::string& flow, const std::string& run, const std::string& step,
+                                         const std::string& task) const = 0;
+  /// One pointer of an attempt that is done; nothing when it left no such artifact.
+  virtual std::optional<ArtifactRecord> artifact(const std::string& flow, const std::string& run,
+                                                 const std::string& step, const std::string& task, int attempt,
+                                                 const std::string& name) const = 0;
   /// Of the attempt, or of the latest done one; nothing when none is done.
   virtual std::optional<std::vector<ArtifactRecord>> artifacts(const std::string& flow, const std::string& run,
                                                                const std::string& step, const std::string& task,
