@@ -87,6 +87,13 @@ std::vector<std::string> option_names(const Command& command) {
 
 }  // namespace
 
+std::string environment_prefix_of(std::string_view command) {
+  std::string prefix = "METAFLOW_";
+  for (const char c : command)
+    prefix += c == '-' || c == ' ' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return prefix;
+}
+
 std::vector<std::string> split_at_spaces(const std::string& text) {
   std::vector<std::string> words;
   std::string word;
@@ -230,7 +237,8 @@ class Parser {
   void check_arguments() const {
     if (followed_ == Followed::by_command) return;
     const auto& given = result_.positional_;
-    if (given.size() > command_.arguments.size())
+    const bool takes_all = !command_.arguments.empty() && command_.arguments.back().repeated;
+    if (given.size() > command_.arguments.size() && !takes_all)
       throw usage("Got unexpected extra argument (" + given[command_.arguments.size()] + ")");
     for (std::size_t i = given.size(); i < command_.arguments.size(); ++i)
       if (command_.arguments[i].required) throw usage("Missing argument '" + command_.arguments[i].name + "'.");

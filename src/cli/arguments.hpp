@@ -38,6 +38,7 @@ struct Option {
 struct Argument {
   std::string name;  ///< empty: usage does not show it
   bool required = true;
+  bool repeated = false;  ///< takes all that are left; the last one only
 };
 
 struct Command {
@@ -61,6 +62,7 @@ class Arguments {
   bool flag(const std::string& option) const { return text(option) == "true"; }
   const std::vector<std::string>& list(const std::string& option) const;
   std::optional<std::string> argument(std::size_t i) const;
+  const std::vector<std::string>& arguments() const { return positional_; }
   bool help_wanted() const { return help_wanted_; }
   /// For a program with commands: the command and all after it.
   const std::vector<std::string>& rest() const { return rest_; }
@@ -82,6 +84,9 @@ enum class Followed { by_arguments, by_command };
 Arguments parse_arguments(const Command& command, const std::vector<std::string>& words,
                           const std::string& environment_prefix, Followed followed = Followed::by_arguments,
                           const Command* elsewhere = nullptr);
+
+/// `METAFLOW_RUN` for the command `run`: what the variables that stand in for its options begin with.
+std::string environment_prefix_of(std::string_view command);
 
 /// Words of a text, as environment variables hold several values.
 std::vector<std::string> split_at_spaces(const std::string& text);

@@ -9,16 +9,10 @@ namespace {
 
 constexpr std::size_t help_column = 32;
 
-/// Columns a text takes, as far as its characters are one column wide.
-std::size_t columns(std::string_view utf8) {
-  return static_cast<std::size_t>(
-      std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
-
 std::string row(const std::string& left, const std::string& help) {
   std::string text = "  " + left;
   if (help.empty()) return text + '\n';
-  const auto width = columns(text);
+  const auto width = column_count(text);
   text += width + 2 > help_column ? '\n' + std::string(help_column, ' ') : std::string(help_column - width, ' ');
   return text + wrapped(help, help_column) + '\n';
 }
@@ -56,6 +50,11 @@ std::string environment_note(const Command& command, std::string_view prefix) {
 
 }  // namespace
 
+std::size_t column_count(std::string_view utf8) {
+  return static_cast<std::size_t>(
+      std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
 std::string wrapped(std::string_view text, std::size_t indent, std::size_t width) {
   std::string out;
   std::size_t column = indent;
@@ -74,14 +73,14 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t width
     const auto end = std::min(text.find_first_of(" \n", start), text.size());
     const auto spaces = start - position;
     const auto word = text.substr(start, end - start);
-    if (!word.empty() && column > indent && column + spaces + columns(word) > width) {
+    if (!word.empty() && column > indent && column + spaces + column_count(word) > width) {
       break_line();
     } else {
       out.append(spaces, ' ');
       column += spaces;
     }
     out += word;
-    column += columns(word);
+    column += column_count(word);
     position = end;
   }
   // A line that is blank is empty.
@@ -99,7 +98,8 @@ std::string usage_line(std::string_view program, const Command& command) {
   line += " [OPTIONS]";
   if (command.name.empty()) return line + " COMMAND [ARGS]...";
   for (const auto& argument : command.arguments)
-    if (!argument.name.empty()) line += argument.required ? ' ' + argument.name : " [" + argument.name + ']';
+    if (!argument.name.empty())
+      line += (argument.required ? ' ' + argument.name : " [" + argument.name + ']') + (argument.repeated ? "..." : "");
   return line;
 }
 

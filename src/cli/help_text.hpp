@@ -20,4 +20,7 @@ std::string help_text(std::string_view program, const Command& command, std::str
 /// indented already are kept.
 std::string wrapped(std::string_view text, std::size_t indent, std::size_t width = 80);
 
+/// Columns a text takes, as far as its characters are one column wide.
+std::size_t column_count(std::string_view utf8);
+
 }  // namespace metaflow::cli

@@ -19,6 +19,7 @@
 #include "cli/help_text.hpp"
 #include "cli/installation.hpp"
 #include "cli/new_project.hpp"
+#include "cli/record_commands.hpp"
 #include "cli/suggestion.hpp"
 #include "cli/tutorials.hpp"
 #include "metadata/metadata.hpp"
@@ -29,9 +30,13 @@ namespace {
 namespace fs = std::filesystem;
 using Words = std::vector<std::string>;
 
+/// Whether a command says the version first, as official does, or nothing but what it was asked.
+enum class Opening { version, nothing };
+
 struct ProgramCommand {
   Command table;
   int (*execute)(const Arguments& arguments);
+  Opening opening = Opening::version;
 };
 
 const std::vector<ProgramCommand>& program_commands();
@@ -163,6 +168,8 @@ const std::vector<ProgramCommand>& program_commands() {
   static const std::vector<ProgramCommand> commands = {
       {{.name = "new", .summary = "Make a folder with a flow of your own that builds.", .arguments = {{"NAME"}}},
        make_new},
+      {list_command(), list_records, Opening::nothing},
+      {inspect_command(), inspect_record, Opening::nothing},
       {{.name = "tutorials", .summary = "List, describe and copy the tutorials."}, nullptr},
       {{.name = "status", .summary = "List the flows that have run here."}, show_status},
       {{.name = "version", .summary = "Show the version."}, show_version},
@@ -186,7 +193,7 @@ int dispatch(const std::string& parent, const std::vector<ProgramCommand>& comma
   std::vector<Command> tables;
   if (command.execute == nullptr)
     for (const auto& each : tutorial_commands()) tables.push_back(each.table);
-  const auto arguments = parse_arguments(command.table, rest, "METAFLOW");
+  const auto arguments = parse_arguments(command.table, rest, environment_prefix_of(command.table.name));
   if (command.execute != nullptr && !arguments.help_wanted()) return command.execute(arguments);
   print(help_text(parent, command.table, "", tables));
   return 0;
@@ -206,7 +213,8 @@ int execute(const Words& words) {
                     ? fmt::format("'{}' is a folder; name the flow file in it: metaflow {}/FLOW.cpp run", first,
                                   fs::path(first).lexically_normal().string())
                     : fmt::format("'{}' is no C++ source file: its name should end in .cpp.", first));
-  print(fmt::format("Metaflow ({})\n\n", version));
+  const auto is_silent = [&](const auto& each) { return each.table.name == first && each.opening == Opening::nothing; };
+  if (std::ranges::none_of(program_commands(), is_silent)) print(fmt::format("Metaflow ({})\n\n", version));
   return dispatch("metaflow", program_commands(), words);
 }
 
