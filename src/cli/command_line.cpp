@@ -24,37 +24,34 @@ std::string program_name(const Invocation& invocation) {
   return std::filesystem::path(invocation.script).filename().string();
 }
 
-Command described(const FlowCommand& command, const model::Flow& flow) {
-  Command table{.name = command.name, .summary = command.summary};
+Command described(const FlowCommand& command, const model::Flow& flow, const std::string& group = "") {
+  Command table{.name = group + command.name, .summary = command.summary};
   command.describe(table, flow);
   return table;
 }
 
-std::string top_level_help(const Invocation& invocation) {
-  std::vector<Command> commands;
-  for (const auto& each : flow_commands())
-    if (each.visibility == Visibility::shown) commands.push_back({.name = each.name, .summary = each.summary});
-  auto options = top_level_options();
-  options.description = invocation.program.flow.documentation;
-  const auto program = program_name(invocation);
-  return help_text(program, options, environment_prefix, commands) +
-         fmt::format("'{} run --help' shows the parameters of this flow.\n", program);
-}
-
-std::string command_environment_prefix(std::string_view command) {
-  std::string prefix = std::string(environment_prefix) + '_';
-  for (const char c : command)
-    prefix += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return prefix;
-}
-
-const FlowCommand& find_command(const std::string& name) {
+const FlowCommand& find_command(const std::vector<FlowCommand>& commands, const std::string& name) {
   std::vector<std::string> names;
-  for (const auto& each : flow_commands()) {
+  for (const auto& each : commands) {
     if (each.name == name) return each;
     if (each.visibility == Visibility::shown) names.emplace_back(each.name);
   }
   throw Error(ErrorCode::usage, fmt::format("No such command '{}'.{}", name, did_you_mean(name, names)));
+}
+
+std::vector<Command> shown_commands(const std::vector<FlowCommand>& commands) {
+  std::vector<Command> shown;
+  for (const auto& each : commands)
+    if (each.visibility == Visibility::shown) shown.push_back({.name = each.name, .summary = each.summary});
+  return shown;
+}
+
+std::string top_level_help(const Invocation& invocation) {
+  auto options = top_level_options();
+  options.description = invocation.program.flow.documentation;
+  const auto program = program_name(invocation);
+  return help_text(program, options, environment_prefix, shown_commands(flow_commands())) +
+         fmt::format("'{} run --help' shows the parameters of this flow.\n", program);
 }
 
 /// Runs `action`; an Error(usage) is shown as one of `table` and makes exit code 2.
@@ -71,16 +68,28 @@ int with_usage(const Invocation& invocation, const Command& table, Action action
   }
 }
 
-int execute_command(Invocation& invocation, const FlowCommand& command, const std::vector<std::string>& words) {
-  const auto table = described(command, invocation.program.flow);
+int execute_command(Invocation& invocation, const FlowCommand& command, const std::vector<std::string>& words,
+                    const std::string& group = "") {
+  const auto is_part = [&](const FlowCommand& part) { return !words.empty() && words.front() == part.name; };
+  if (command.parts != nullptr)
+    if (const auto part = std::ranges::find_if(*command.parts, is_part); part != command.parts->end())
+      return execute_command(invocation, *part, {words.begin() + 1, words.end()}, group + command.name + ' ');
+  const auto table = described(command, invocation.program.flow, group);
   return with_usage(invocation, table, [&] {
-    const auto prefix = command_environment_prefix(command.name);
+    const auto prefix = environment_prefix_of(table.name);
     const auto top = top_level_options();
+    const bool wants_help = std::ranges::find(words, "--help") != words.end();
+    // A command that does nothing by itself needs to be told what to do.
+    if (command.execute == nullptr && !wants_help) {
+      if (words.empty()) throw Error(ErrorCode::usage, "Missing command.");
+      find_command(*command.parts, words.front());
+    }
     // Help reads no configuration: it works however damaged that is.
-    if (std::find(words.begin(), words.end(), "--help") == words.end()) show_banner(invocation);
+    if (!wants_help) show_banner(invocation);
     invocation.own = parse_arguments(table, words, prefix, Followed::by_arguments, &top);
     if (!invocation.own.help_wanted()) return command.execute(invocation);
-    print(help_text(program_name(invocation), table, prefix));
+    print(help_text(program_name(invocation), table, prefix,
+                    command.parts == nullptr ? std::vector<Command>() : shown_commands(*command.parts)));
     return 0;
   });
 }
@@ -102,7 +111,7 @@ int execute_program(Invocation& invocation, const std::vector<std::string>& word
     invocation.top = parse_arguments(table, words, environment_prefix, Followed::by_command, &elsewhere);
     invocation.console.be_quiet(invocation.top.flag("quiet"));
     rest = invocation.top.rest();
-    if (!invocation.top.help_wanted()) command = &find_command(rest.empty() ? "check" : rest.front());
+    if (!invocation.top.help_wanted()) command = &find_command(flow_commands(), rest.empty() ? "check" : rest.front());
     return 0;
   });
   if (code != 0) return code;
@@ -121,6 +130,7 @@ const std::vector<FlowCommand>& flow_commands() {
       {"show", "Show the steps of the flow.", shown, describe_nothing, execute_show},
       {"dump", "Show the artifacts of a task, or of all tasks of a step.", shown, describe_dump, execute_dump},
       {"logs", "Show what a task printed, or all tasks of a step.", shown, describe_logs, execute_logs},
+      {"tag", "Show and change the tags of runs.", shown, describe_nothing, nullptr, &tag_commands()},
       {"output-dot", "Draw the flow: a graph for Graphviz.", shown, describe_nothing, execute_output_dot},
       {"output-raw", "Show the graph of the flow in full.", shown, describe_output_raw, execute_output_raw},
       {"version", "Show the version of Metaflow.", shown, describe_nothing, execute_version},

@@ -13,12 +13,15 @@ struct FlowCommand {
   Visibility visibility;
   /// Adds options and arguments; `flow` for those that depend on it.
   void (*describe)(Command& command, const model::Flow& flow);
-  /// Returns the exit code; throws Error.
+  /// Returns the exit code; throws Error. Null for a command that does nothing without one of its parts.
   int (*execute)(Invocation& invocation);
+  /// Commands of its own, named after it: `tag add`.
+  const std::vector<FlowCommand>* parts = nullptr;
 };
 
 /// All of them, in the order of help.
 const std::vector<FlowCommand>& flow_commands();
+const std::vector<FlowCommand>& tag_commands();
 
 void describe_run(Command& command, const model::Flow& flow);
 int execute_run(Invocation& invocation);
