@@ -190,6 +190,16 @@ std::optional<std::string> read_text_file(const std::string& path) {
   }
 }
 
+std::string read_text_from(const std::string& path, std::uint64_t offset) {
+  struct stat status {};
+  const auto file = open_existing(path, status);
+  if (!file || static_cast<std::uint64_t>(status.st_size) <= offset) return {};
+  if (::lseek(file.get(), static_cast<off_t>(offset), SEEK_SET) < 0) throw failed("read", path, errno);
+  std::string text(static_cast<std::size_t>(status.st_size) - offset, '\0');
+  text.resize(read_some(file.get(), text.data(), text.size(), path));
+  return text;
+}
+
 std::optional<std::uint64_t> file_size(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) == 0) {

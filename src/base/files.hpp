@@ -61,6 +61,8 @@ FileDescriptor open_file(const std::string& path, int flags, unsigned mode = 060
 /// All of a file; nothing when there is none.
 std::optional<Buffer> read_file(const std::string& path);
 std::optional<std::string> read_text_file(const std::string& path);
+/// What a file holds from `offset` on; empty when that is its end or there is no such file.
+std::string read_text_from(const std::string& path, std::uint64_t offset);
 /// Length of a file, nothing when there is none; folders count as none.
 std::optional<std::uint64_t> file_size(const std::string& path);
 

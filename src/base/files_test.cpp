@@ -54,6 +54,15 @@ TEST_F(Files, OnlyTheNewerOfTwoWholeWritesIsThere) {
   EXPECT_THAT(list_directory(folder_), ElementsAre("a"));
 }
 
+TEST_F(Files, AGrowingFileIsReadFromWhereOneStopped) {
+  append_to_file(path("log"), "first\n");
+  EXPECT_EQ(read_text_from(path("log"), 0), "first\n");
+  append_to_file(path("log"), "second\n");
+  EXPECT_EQ(read_text_from(path("log"), 6), "second\n");
+  EXPECT_EQ(read_text_from(path("log"), 13), "");
+  EXPECT_EQ(read_text_from(path("missing"), 0), "");
+}
+
 TEST_F(Files, FilesThatClaimNoSizeAreReadToTheirEnd) {
   EXPECT_GT(read_text_file("/proc/self/status").value().size(), 100u);
 }

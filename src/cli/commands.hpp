@@ -22,6 +22,7 @@ struct FlowCommand {
 /// All of them, in the order of help.
 const std::vector<FlowCommand>& flow_commands();
 const std::vector<FlowCommand>& tag_commands();
+const std::vector<FlowCommand>& log_commands();
 
 void describe_run(Command& command, const model::Flow& flow);
 int execute_run(Invocation& invocation);

@@ -104,9 +104,10 @@ InputPath parse_input_path(const std::string& text) {
   return {parts[0], parts[1], parts[2]};
 }
 
-void sort_task_ids(std::vector<std::string>& ids) {
-  std::sort(ids.begin(), ids.end(),
-            [](const std::string& a, const std::string& b) { return std::pair(a.size(), a) < std::pair(b.size(), b); });
+bool comes_before(const std::string& id, const std::string& other) {
+  return std::pair(id.size(), std::string_view(id)) < std::pair(other.size(), std::string_view(other));
 }
+
+void sort_task_ids(std::vector<std::string>& ids) { std::ranges::sort(ids, comes_before); }
 
 }  // namespace metaflow::cli

@@ -55,6 +55,8 @@ struct InputPath {
 };
 InputPath parse_input_path(const std::string& text);
 
+/// Whether one task id was given out before another.
+bool comes_before(const std::string& id, const std::string& other);
 /// Task ids in the order they were given out.
 void sort_task_ids(std::vector<std::string>& ids);
 

@@ -1,74 +1,87 @@
-#include <charconv>
-#include <ctime>
+#include <algorithm>
 
 #include <fmt/format.h>
+#include <metaflow/client.hpp>
 
 #include "base/clock.hpp"
 #include "cli/commands.hpp"
-#include "client/task_log.hpp"
+#include "cli/log_follower.hpp"
 #include "datastore/task_store.hpp"
 
 namespace metaflow::cli {
 namespace {
 
+using client::LogStream;
 using datastore::LogSource;
-using datastore::LogStream;
 
-/// Microseconds since the epoch of `2026-11-23T14:10:41.790713Z`; nothing for any other text.
-std::optional<std::int64_t> read_timestamp(std::string_view text) {
-  std::tm time{};
-  const std::string copy(text);
-  const char* rest = ::strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%S", &time);
-  if (rest == nullptr || *rest != '.') return std::nullopt;
-  std::int64_t microseconds = 0;
-  const auto [end, problem] = std::from_chars(rest + 1, copy.c_str() + copy.size(), microseconds);
-  if (problem != std::errc() || end != rest + 7) return std::nullopt;
-  return static_cast<std::int64_t>(::timegm(&time)) * 1'000'000 + microseconds;
-}
-
-std::vector<datastore::TaskPath> find_tasks(const metadata::Metadata& metadata, const std::string& flow,
-                                            const InputPath& path) {
-  std::vector<std::string> ids;
-  if (path.task.empty())
-    for (const auto& task : metadata.tasks(flow, path.run, path.step)) ids.push_back(task.task);
-  else if (metadata.task(flow, path.run, path.step, path.task))
-    ids.push_back(path.task);
-  if (ids.empty())
+/// The tasks that a path names, in the order of their ids.
+std::vector<client::Task> find_tasks(const std::string& flow, const InputPath& path, const std::string& root) {
+  const auto step = flow + '/' + path.run + '/' + path.step;
+  const client::Options options{.folder = {}, .name_space = std::nullopt, .root = root};
+  std::vector<client::Task> tasks;
+  try {
+    if (path.task.empty())
+      tasks = client::Step(step, options).tasks();
+    else
+      tasks.emplace_back(step + '/' + path.task, options);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::not_found) throw;
+  }
+  if (tasks.empty())
     throw Error(ErrorCode::not_found,
-                fmt::format("No tasks found at {}/{}/{}{}: there are none, or none has started yet.", flow, path.run,
-                            path.step, path.task.empty() ? "" : '/' + path.task),
+                fmt::format("No tasks found at {}{}: there are none, or none has started yet.", step,
+                            path.task.empty() ? "" : '/' + path.task),
                 "Invalid command");
-  sort_task_ids(ids);
-  std::vector<datastore::TaskPath> tasks;
-  for (auto& id : ids) tasks.push_back({path.run, path.step, std::move(id)});
+  std::ranges::sort(tasks, [](const auto& a, const auto& b) { return comes_before(a.id(), b.id()); });
   return tasks;
 }
 
-void print_stream(const datastore::TaskStore& tasks, const datastore::TaskPath& task, int attempt, LogStream stream,
-                  bool timestamps) {
-  const std::vector<std::string> files = {tasks.read_log(task, attempt, LogSource::runtime, stream),
-                                          tasks.read_log(task, attempt, LogSource::task, stream)};
-  for (const auto& line : client::merge_log_lines(files)) {
-    const auto time = timestamps ? read_timestamp(line.timestamp) : std::nullopt;
-    print(fmt::format("{}{}\n", time ? local_timestamp(*time) + ' ' : "", line.message));
+std::vector<LogStream> asked_streams(const Arguments& own) {
+  const bool out = own.flag("stdout"), err = own.flag("stderr");
+  const bool both = own.flag("both") && out == err;
+  std::vector<LogStream> streams;
+  if (both || out) streams.push_back(LogStream::out);
+  if (both || err) streams.push_back(LogStream::err);
+  return streams;
+}
+
+std::string line_text(std::optional<std::int64_t> time, std::string_view message) {
+  return fmt::format("{}{}\n", time ? local_timestamp(*time) + ' ' : "", message);
+}
+
+void show_stored(const Invocation& invocation, const std::vector<client::Task>& tasks) {
+  const auto& own = invocation.own;
+  for (const auto& task : tasks) {
+    const auto step = task.parent();
+    invocation.console.echo(
+        fmt::format("Dumping logs of run_id={} step={} task_id={}", step.parent().id(), step.id(), task.id()),
+        Style::banner);
+    for (const auto stream : asked_streams(own)) {
+      invocation.console.echo(stream == LogStream::out ? "stdout" : "stderr", Style::highlight);
+      for (const auto& line : task.log_lines(stream)) {
+        const bool is_stamped = line.time && own.flag("timestamps");
+        print(line_text(is_stamped ? std::optional(line.time->time_since_epoch().count()) : std::nullopt, line.text));
+      }
+    }
   }
 }
 
-/// `logs show PATH` is `logs PATH`: the word before the path may be left out.
-std::string input_path(const Arguments& own) {
-  const auto first = own.argument(0).value(), second = own.argument(1).value_or("");
-  if (first == "show" && second.empty()) throw Error(ErrorCode::usage, "Missing argument 'INPUT-PATH'.");
-  if (first != "show" && !second.empty())
-    throw Error(ErrorCode::usage, fmt::format("Got unexpected extra argument ({})", second));
-  return second.empty() ? first : second;
+/// Lines of several tasks say whose they are.
+void follow(const Invocation& invocation, const std::vector<client::Task>& tasks, storage::ObjectStore& objects) {
+  const auto& own = invocation.own;
+  const auto prefix = [&](const client::Task& task) {
+    if (tasks.size() == 1) return std::string();
+    return fmt::format("[{}] ", task.pathspec().substr(invocation.flow_name().size() + 1));
+  };
+  std::vector<client::Task> attempts;
+  for (const auto& task : tasks) attempts.push_back(task.at_attempt(task.current_attempt()));
+  follow_logs(objects, attempts, asked_streams(own), [&](const client::Task& task, const client::StampedLine& line) {
+    print(line_text(own.flag("timestamps") ? client::read_timestamp(line.timestamp) : std::nullopt,
+                    prefix(task) + std::string(line.message)));
+  });
 }
 
-}  // namespace
-
-void describe_logs(Command& command, const model::Flow&) {
-  command.description =
-      "Show what a task printed, while it runs too, or all tasks of a step. INPUT-PATH is run/step or run/step/task.";
-  command.arguments = {{"INPUT-PATH"}, {"", false}};
+std::vector<Option> stream_options(const std::string& verb) {
   const auto flag = [](std::string name, std::string help, std::string value) {
     return Option{.name = name,
                   .kind = OptionKind::flag,
@@ -76,38 +89,122 @@ void describe_logs(Command& command, const model::Flow&) {
                   .default_text = std::move(value),
                   .off_name = "no-" + name};
   };
-  command.options = {
-      flag("stdout", "Show standard output alone.", "false"),
-      flag("stderr", "Show standard error alone.", "false"),
-      flag("both", "Show both (default).", "true"),
-      flag("timestamps", "Put the time before each line.", "false"),
-      {.name = "attempt",
-       .kind = OptionKind::integer,
-       .type = "INTEGER",
-       .help = "The attempt, from 0, instead of the latest."},
-  };
+  return {flag("stdout", verb + " standard output alone.", "false"),
+          flag("stderr", verb + " standard error alone.", "false"),
+          flag("both", verb + " both (default).", "true"),
+          {.name = "attempt",
+           .kind = OptionKind::integer,
+           .type = "INTEGER",
+           .help = "The attempt, from 0, instead of the latest."}};
+}
+
+void describe_scrub(Command& command, const model::Flow&) {
+  command.description =
+      "Replace what a task printed, or all tasks of a step, by a mark that it was removed. INPUT-PATH is run/step or "
+      "run/step/task. This cannot be undone.";
+  command.arguments = {{"INPUT-PATH"}};
+  command.options = stream_options("Scrub");
+  command.options.push_back({.name = "latest",
+                             .kind = OptionKind::flag,
+                             .help = "The latest attempt (default), or all.",
+                             .default_text = "true",
+                             .off_name = "all"});
+  command.options.push_back({.name = "include-not-done",
+                             .kind = OptionKind::flag,
+                             .help = "Also attempts that have not ended, or died without a word."});
+}
+
+/// Attempts of a task to scrub, as far as they have ended.
+std::vector<int> attempts_to_scrub(const Arguments& own, const client::Task& task) {
+  std::vector<int> attempts;
+  const int latest = task.current_attempt();
+  if (own.given("attempt")) {
+    attempts = {static_cast<int>(own.integer("attempt"))};
+  } else if (own.flag("latest")) {
+    attempts = {latest};
+  } else {
+    for (int attempt = 0; attempt <= latest; ++attempt) attempts.push_back(attempt);
+  }
+  std::erase_if(attempts, [&](int attempt) {
+    return attempt > latest || (!own.flag("include-not-done") && !task.at_attempt(attempt).ended_at());
+  });
+  return attempts;
+}
+
+/// A mark stands in for each file that holds something.
+void scrub(datastore::TaskStore& logs, const datastore::TaskPath& path, int attempt, LogStream stream) {
+  const auto stored = stream == LogStream::out ? datastore::LogStream::out : datastore::LogStream::err;
+  const std::string_view name = stream == LogStream::out ? "stdout" : "stderr";
+  for (const auto source : {LogSource::runtime, LogSource::task}) {
+    if (logs.read_log(path, attempt, source, stored).empty()) continue;
+    logs.replace_log(path, attempt, source, stored,
+                     fmt::format("[REDACTED {} {}]", source == LogSource::runtime ? "runtime" : "task", name));
+  }
+}
+
+int execute_scrub(Invocation& invocation) {
+  const auto& own = invocation.own;
+  if (own.given("attempt") && own.given("latest") && !own.flag("latest"))
+    throw Error(ErrorCode::usage, "--attempt names one attempt, --all takes each: give one of them.");
+  const auto root = find_datastore_root(invocation, false);
+  LocalStores stores(root);
+  datastore::TaskStore logs(stores.objects(), invocation.flow_name());
+  bool any = false;
+  for (const auto& task : find_tasks(invocation.flow_name(), parse_input_path(*own.argument(0)), root)) {
+    const auto path = datastore::parse_task_path(task.pathspec().substr(invocation.flow_name().size() + 1));
+    for (const int attempt : attempts_to_scrub(own, task)) {
+      for (const auto stream : asked_streams(own)) scrub(logs, path, attempt, stream);
+      invocation.console.echo(fmt::format("Logs have been scrubbed for {} - attempt {}", path.text(), attempt));
+      any = true;
+    }
+  }
+  if (!any)
+    throw Error(ErrorCode::not_found,
+                "No attempt there has ended: nothing was scrubbed. --include-not-done scrubs those that have not.",
+                "Invalid command");
+  return 0;
+}
+
+}  // namespace
+
+void describe_logs(Command& command, const model::Flow&) {
+  command.description =
+      "Show what a task printed, while it runs too, or all tasks of a step. INPUT-PATH is run/step or run/step/task. "
+      "'logs show' is the same.";
+  command.arguments = {{"INPUT-PATH"}};
+  command.options = stream_options("Show");
+  command.options.push_back({.name = "timestamps",
+                             .kind = OptionKind::flag,
+                             .help = "Put the time before each line.",
+                             .default_text = "false",
+                             .off_name = "no-timestamps"});
+  command.options.push_back({.name = "follow",
+                             .kind = OptionKind::flag,
+                             .help = "Go on as lines come, until the tasks that have started end."});
 }
 
 int execute_logs(Invocation& invocation) {
   const auto& own = invocation.own;
-  const auto path = parse_input_path(input_path(own));
-  const bool out = own.flag("stdout"), err = own.flag("stderr");
-  const bool both = own.flag("both") && out == err;
-  LocalStores stores(find_datastore_root(invocation, false));
-  const datastore::TaskStore tasks(stores.objects(), invocation.flow_name());
-  for (const auto& task : find_tasks(stores.metadata(), invocation.flow_name(), path)) {
-    invocation.console.echo(fmt::format("Dumping logs of run_id={} step={} task_id={}", task.run, task.step, task.task),
-                            Style::banner);
-    const int attempt =
-        own.given("attempt") ? static_cast<int>(own.integer("attempt")) : tasks.latest_attempt(task).value_or(0);
-    const auto show = [&](std::string_view heading, LogStream stream) {
-      invocation.console.echo(heading, Style::highlight);
-      print_stream(tasks, task, attempt, stream, own.flag("timestamps"));
-    };
-    if (both || out) show("stdout", LogStream::out);
-    if (both || err) show("stderr", LogStream::err);
+  const auto root = find_datastore_root(invocation, false);
+  auto tasks = find_tasks(invocation.flow_name(), parse_input_path(*own.argument(0)), root);
+  if (own.given("attempt")) {
+    const auto attempt = static_cast<int>(own.integer("attempt"));
+    for (auto& task : tasks) task = task.at_attempt(attempt);
   }
+  LocalStores stores(root);
+  if (own.flag("follow"))
+    follow(invocation, tasks, stores.objects());
+  else
+    show_stored(invocation, tasks);
   return 0;
+}
+
+const std::vector<FlowCommand>& log_commands() {
+  static const std::vector<FlowCommand> commands = {
+      {"show", "Show what tasks printed (default).", Visibility::shown, describe_logs, execute_logs},
+      {"scrub", "Remove what tasks printed.", Visibility::shown, describe_scrub, execute_scrub},
+  };
+  return commands;
 }
 
 }  // namespace metaflow::cli
