@@ -126,6 +126,8 @@ const std::vector<FlowCommand>& flow_commands() {
   constexpr auto shown = Visibility::shown, hidden = Visibility::accepted;
   static const std::vector<FlowCommand> commands = {
       {"run", "Run the flow on this machine.", shown, describe_run, execute_run},
+      {"resume", "Continue a run: execute what an earlier one left unfinished.", shown, describe_resume,
+       execute_resume},
       {"check", "Check that the flow is valid (default).", shown, describe_check, execute_check},
       {"show", "Show the steps of the flow.", shown, describe_nothing, execute_show},
       {"dump", "Show the artifacts of a task, or of all tasks of a step.", shown, describe_dump, execute_dump},

@@ -26,6 +26,8 @@ const std::vector<FlowCommand>& log_commands();
 
 void describe_run(Command& command, const model::Flow& flow);
 int execute_run(Invocation& invocation);
+void describe_resume(Command& command, const model::Flow& flow);
+int execute_resume(Invocation& invocation);
 void describe_step(Command& command, const model::Flow& flow);
 int execute_step(Invocation& invocation);
 void describe_check(Command& command, const model::Flow& flow);

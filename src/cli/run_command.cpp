@@ -1,161 +1,33 @@
-#include <cstdlib>
-
-#include <fmt/format.h>
-
 #include "base/clock.hpp"
-#include "base/configuration.hpp"
 #include "cli/commands.hpp"
-#include "cli/decospec.hpp"
+#include "cli/execution.hpp"
 #include "cli/run_parameters.hpp"
-#include "compute/launchers.hpp"
 #include "datastore/artifacts.hpp"
-#include "runtime/run.hpp"
-#include "runtime/step_command.hpp"
-#include "runtime/task_attempt.hpp"
 
 namespace metaflow::cli {
-namespace {
-
-/// In order of precedence; each adds what the ones before did not.
-std::vector<std::string> all_decospecs(const Invocation& invocation) {
-  auto specs = invocation.own.list("with");
-  const auto add = [&](const std::vector<std::string>& more) { specs.insert(specs.end(), more.begin(), more.end()); };
-  add(split_at_spaces(setting("DEFAULT_DECOSPECS").value_or("")));
-  add(invocation.top.list("with"));
-  return specs;
-}
-
-/// What starts a task of this run in a fresh process.
-compute::StepProgram step_program(const Invocation& invocation, const std::string& root,
-                                  const std::vector<std::string>& decospecs) {
-  std::vector<std::string> words = {invocation.script,  "--quiet",
-                                    "--metadata",       "local",
-                                    "--environment",    "local",
-                                    "--datastore",      "local",
-                                    "--event-logger",   "nullSidecarLogger",
-                                    "--monitor",        "nullSidecarMonitor",
-                                    "--datastore-root", root};
-  for (const auto& spec : decospecs) {
-    words.emplace_back("--with");
-    words.push_back(spec);
-  }
-  return {"/proc/self/exe", std::move(words)};
-}
-
-/// Shows the command line of each task (METAFLOW_DEBUG_SUBCOMMAND), whichever way it is started.
-class TellingLauncher final : public runtime::Launcher {
- public:
-  TellingLauncher(std::unique_ptr<runtime::Launcher> launcher, std::vector<std::string> words)
-      : launcher_(std::move(launcher)), words_(std::move(words)) {}
-
-  void launch(runtime::AttemptHandle attempt, const runtime::TaskRequest& request) override {
-    std::string line = "debug[subcommand]:";
-    for (const auto& word : words_) line += ' ' + word;
-    for (const auto& word : runtime::step_arguments(request)) line += ' ' + (word.empty() ? "''" : word);
-    Console().echo(line);
-    launcher_->launch(attempt, request);
-  }
-  void signal(runtime::AttemptHandle attempt, int number) override { launcher_->signal(attempt, number); }
-  int descriptor() const override { return launcher_->descriptor(); }
-  std::vector<runtime::LauncherEvent> take_events() override { return launcher_->take_events(); }
-
- private:
-  std::unique_ptr<runtime::Launcher> launcher_;
-  std::vector<std::string> words_;
-};
-
-std::unique_ptr<runtime::Launcher> make_launcher(const Invocation& invocation, const FlowProgram& program,
-                                                 const std::string& root, const std::vector<std::string>& decospecs) {
-  auto fresh_process = step_program(invocation, root, decospecs);
-  const auto words = fresh_process.arguments;
-  auto launcher = invocation.own.text("isolation") == "spawn"
-                      ? compute::make_spawn_launcher(std::move(fresh_process))
-                      : compute::make_fork_launcher([&program, root](const runtime::TaskRequest& request) {
-                          LocalStores stores(root);
-                          return runtime::execute_task(program, request, stores.both(), system_clock());
-                        });
-  const char* debug = std::getenv("METAFLOW_DEBUG_SUBCOMMAND");
-  if (debug == nullptr || *debug == '\0' || *debug == '0') return launcher;
-  return std::make_unique<TellingLauncher>(std::move(launcher), words);
-}
-
-std::set<std::string> user_tags(const Invocation& invocation) {
-  const auto& given = invocation.own.list("tag");
-  std::set<std::string> tags(given.begin(), given.end());
-  try {
-    metadata::validate_tags(tags);
-  } catch (const Error& error) {
-    throw Error(ErrorCode::invalid, error.what(), "Tagging error");
-  }
-  return tags;
-}
-
-runtime::RunOptions run_options(const Invocation& invocation, const metadata::Identity& identity) {
-  const auto& own = invocation.own;
-  return {.max_workers = static_cast<int>(own.integer("max-workers")),
-          .max_num_splits = static_cast<int>(own.integer("max-num-splits")),
-          .max_log_bytes = static_cast<std::uint64_t>(own.integer("max-log-size")) * 1'000'000,
-          .tags = user_tags(invocation),
-          .name_space = own.optional_text("namespace").value_or(identity.name_space()),
-          .run_id_file = own.text("run-id-file"),
-          .runner_attribute_file = own.text("runner-attribute-file")};
-}
-
-}  // namespace
 
 void describe_run(Command& command, const model::Flow& flow) {
   command.options = parameter_options(flow);
-  const auto add = [&](Option option) { command.options.push_back(std::move(option)); };
-  add({.name = "tag", .kind = OptionKind::repeated, .help = "Tag this run. May be repeated.", .variable = "TAGS"});
-  add({.name = "max-workers",
-       .kind = OptionKind::integer,
-       .type = "INTEGER",
-       .help = "Most tasks to run at a time.",
-       .default_text = "16",
-       .minimum = 1});
-  add({.name = "max-num-splits",
-       .kind = OptionKind::integer,
-       .type = "INTEGER",
-       .help = "Most tasks one foreach may start: stops a slip before it starts thousands.",
-       .default_text = "100"});
-  add({.name = "max-log-size",
-       .kind = OptionKind::integer,
-       .type = "INTEGER",
-       .help = "Most output of a task to store, in megabytes for each stream.",
-       .default_text = "10"});
-  add({.name = "with",
-       .kind = OptionKind::repeated,
-       .type = "DECORATOR",
-       .help = "Add a decorator to all steps, for example retry:times=3. May be repeated.",
-       .variable = "DECOSPECS"});
-  add({.name = "isolation",
-       .help = "How tasks start: as forked copies of this program, or as fresh processes.",
-       .default_text = "fork",
-       .choices = {"fork", "spawn"}});
-  add({.name = "namespace",
-       .help = "What the client sees inside the run, instead of your own runs; empty: all runs.",
-       .variable = "USER_NAMESPACE"});
-  add({.name = "run-id-file", .type = "PATH", .help = "Write the id of the run to this file."});
-  add({.name = "runner-attribute-file", .type = "PATH", .help = "Write id, flow and metadata of the run as JSON."});
+  add_execution_options(command);
+  command.options.push_back({.name = "namespace",
+                             .help = "What the client sees inside the run, instead of your own runs; empty: all runs.",
+                             .variable = "USER_NAMESPACE"});
 }
 
 int execute_run(Invocation& invocation) {
-  const auto decospecs = all_decospecs(invocation);
-  FlowProgram program = invocation.program;
-  apply_decospecs(program.flow, decospecs);
-  const auto root = find_datastore_root(invocation, true);
-  // Before anything large is in memory: each task starts as a copy of this process.
-  const auto launcher = make_launcher(invocation, program, root, decospecs);
-
+  Execution execution(invocation, find_datastore_root(invocation, true));
+  const auto& program = execution.program();
+  const auto& root = execution.datastore_root();
   const auto identity = metadata::current_identity();
-  const auto options = run_options(invocation, identity);
+  const auto options =
+      run_options(invocation.own, invocation.own.optional_text("namespace").value_or(identity.name_space()));
   RunParameters parameters(program, invocation.own, identity.user);
   validate_flow(program.flow, invocation.console);
   const auto values = std::move(parameters).store(datastore::data_tools_root(root), [&](const std::string& line) {
     invocation.console.echo(line);
   });
   LocalStores stores(root);
-  return runtime::run_flow(program, options, values, stores.both(), *launcher, system_clock());
+  return runtime::run_flow(program, options, values, stores.both(), execution.launcher(), system_clock());
 }
 
 }  // namespace metaflow::cli

@@ -156,6 +156,12 @@ void TaskStore::finish(const TaskPath& task, int attempt, const ArtifactTable& a
   store_.put(key(task, attempt, "DONE.lock"), pieces("\"\""), storage::Visibility::plain);
 }
 
+std::vector<std::string> TaskStore::tasks(const std::string& run, const std::string& step) const {
+  auto names = store_.list(fmt::format("{}/{}/{}", flow_, run, step));
+  std::erase(names, "_meta");  // local metadata shares the folder
+  return names;
+}
+
 std::optional<int> TaskStore::latest_attempt(const TaskPath& task) const {
   // Attempts are contiguous once one is found; a first one may be missing when a scheduler died early.
   std::optional<int> latest;

@@ -49,6 +49,8 @@ class TaskStore {
   std::optional<ArtifactTable> read(const TaskPath& task) const;
   /// The artifacts of this attempt, nothing if it is not done.
   std::optional<ArtifactTable> read(const TaskPath& task, int attempt) const;
+  /// Ids of all tasks of a step that have left anything, sorted by text.
+  std::vector<std::string> tasks(const std::string& run, const std::string& step) const;
   /// Latest started attempt; nothing if none was.
   std::optional<int> latest_attempt(const TaskPath& task) const;
 

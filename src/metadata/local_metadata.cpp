@@ -65,6 +65,7 @@ class LocalMetadata final : public Metadata {
   LocalMetadata(std::string root, Clock& clock) : root_(std::move(root)), clock_(clock) {}
 
   RunRecord create_run(const std::string& flow, const std::set<std::string>& tags) override;
+  RunRecord create_run_as(const std::string& flow, const std::string& run, const std::set<std::string>& tags) override;
   void add_task(const RunRecord& run, const std::string& step, const std::string& task,
                 std::int64_t created_ms) override;
   void add_data(const RunRecord& run, const std::string& step, const std::string& task,
@@ -104,6 +105,9 @@ class LocalMetadata final : public Metadata {
     std::int64_t created_ms;
   };
 
+  void create_flow(const std::string& flow, std::int64_t created_ms);
+  RunRecord write_run(const std::string& flow, const std::string& run, const std::set<std::string>& tags,
+                      std::int64_t created_ms);
   std::int64_t now_ms() const { return clock_.now_microseconds() / 1000; }
   /// Folder of a flow, run, step or task. Error(invalid) for parts that would lead elsewhere.
   std::string folder(std::initializer_list<std::string_view> parts) const;
@@ -129,24 +133,42 @@ std::string LocalMetadata::folder(std::initializer_list<std::string_view> parts)
 
 RunRecord LocalMetadata::create_run(const std::string& flow, const std::set<std::string>& tags) {
   validate_tags(tags);
-  const auto flow_folder = folder({flow});
-  const auto identity = current_identity();
   auto id = clock_.now_microseconds();
-  // The flow's record comes first: a run below a flow that has none would be out of every reader's sight.
-  if (!file_size(flow_folder + std::string(self_file))) {
-    create_file(flow_folder + std::string(self_file), flow_text(flow, id / 1000));
-  }
+  create_flow(flow, id / 1000);
   // Making the folder is what takes the id. Dying here leaves an empty folder, which no reader counts as a run.
-  while (!make_new_directory(flow_folder + '/' + std::to_string(id))) ++id;
-  RunRecord run{.flow = flow,
-                .run = std::to_string(id),
-                .user = identity.user,
-                .tags = tags,
-                .system_tags = system_tags(identity),
-                .created_ms = id / 1000};
-  for (const auto& tag : run.system_tags) run.tags.erase(tag);
-  replace_file(folder({flow, run.run}) + std::string(self_file), run_text(run));
-  return run;
+  while (!make_new_directory(folder({flow, std::to_string(id)}))) ++id;
+  return write_run(flow, std::to_string(id), tags, id / 1000);
+}
+
+RunRecord LocalMetadata::create_run_as(const std::string& flow, const std::string& run,
+                                       const std::set<std::string>& tags) {
+  validate_tags(tags);
+  const auto now = now_ms();
+  const auto run_folder = folder({flow, run});
+  create_flow(flow, now);
+  if (!make_new_directory(run_folder))
+    throw Error(ErrorCode::conflict, "'" + run_folder + "' exists already; choose another run id");
+  return write_run(flow, run, tags, now);
+}
+
+/// The flow's record comes first: a run below a flow that has none would be out of every reader's sight.
+void LocalMetadata::create_flow(const std::string& flow, std::int64_t created_ms) {
+  const auto file = folder({flow}) + std::string(self_file);
+  if (!file_size(file)) create_file(file, flow_text(flow, created_ms));
+}
+
+RunRecord LocalMetadata::write_run(const std::string& flow, const std::string& run, const std::set<std::string>& tags,
+                                   std::int64_t created_ms) {
+  const auto identity = current_identity();
+  RunRecord record{.flow = flow,
+                   .run = run,
+                   .user = identity.user,
+                   .tags = tags,
+                   .system_tags = system_tags(identity),
+                   .created_ms = created_ms};
+  for (const auto& tag : record.system_tags) record.tags.erase(tag);
+  replace_file(folder({flow, run}) + std::string(self_file), run_text(record));
+  return record;
 }
 
 void LocalMetadata::add_task(const RunRecord& run, const std::string& step, const std::string& task,

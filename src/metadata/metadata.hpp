@@ -69,6 +69,9 @@ class Metadata {
 
   /// A new run: id taken exclusively; flow and run objects written. System tags are added by the provider.
   virtual RunRecord create_run(const std::string& flow, const std::set<std::string>& tags) = 0;
+  /// The same under an id from outside, which is no number. Error(conflict) when there is such a run already.
+  virtual RunRecord create_run_as(const std::string& flow, const std::string& run,
+                                  const std::set<std::string>& tags) = 0;
   /// Makes the step (if new) and task objects. `created_ms`: strictly increasing within a run, given by the scheduler.
   virtual void add_task(const RunRecord& run, const std::string& step, const std::string& task,
                         std::int64_t created_ms) = 0;

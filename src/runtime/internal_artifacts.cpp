@@ -103,11 +103,22 @@ Encoded encode_exception(const Failure& failure) {
   return encoded;
 }
 
+namespace {
+
 bool is_recorded(std::string_view artifact) {
   static constexpr std::array<std::string_view, 5> read_by_client{"_task_ok", "_success", "_exception",
                                                                   "_foreach_stack", "_graph_info"};
   return !artifact.starts_with('_') ||
          std::find(read_by_client.begin(), read_by_client.end(), artifact) != read_by_client.end();
+}
+
+}  // namespace
+
+datastore::ArtifactTable recorded_artifacts(const datastore::ArtifactTable& artifacts) {
+  datastore::ArtifactTable recorded;
+  for (const auto& entry : artifacts)
+    if (is_recorded(entry.first)) recorded.insert(entry);
+  return recorded;
 }
 
 }  // namespace metaflow::runtime

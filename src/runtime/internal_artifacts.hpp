@@ -9,6 +9,8 @@
 #include <metaflow/task.hpp>
 #include <metaflow/value.hpp>
 
+#include "datastore/task_store.hpp"
+
 /// The artifacts that every task has beside the user's (docs/formats/datastore.md), as the bytes that Python reads.
 namespace metaflow::runtime {
 
@@ -25,7 +27,7 @@ Encoded encode_foreach_stack(std::span<const ForeachFrame> frames);
 /// MetaflowExceptionWrapper: what the client's `Task.exception` shows.
 Encoded encode_exception(const Failure& failure);
 
-/// Private artifacts that the official client asks for by name; others need no record in metadata.
-bool is_recorded(std::string_view artifact);
+/// What metadata needs a record of: public artifacts, and those private ones that the official client asks for by name.
+datastore::ArtifactTable recorded_artifacts(const datastore::ArtifactTable& artifacts);
 
 }  // namespace metaflow::runtime

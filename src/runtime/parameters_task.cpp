@@ -32,31 +32,26 @@ datastore::ArtifactTable store_all(const model::Graph& graph, const ParameterVal
   return table;
 }
 
-}  // namespace
+metadata::Datum endpoint(const char* field, const std::string& step) {
+  metadata::Datum datum;
+  datum.field = field;
+  datum.value = step;
+  datum.type = "graph_structure";
+  return datum;
+}
 
-void write_parameters_task(const model::Flow& flow, const ParameterValues& parameters, const metadata::RunRecord& run,
-                           Stores stores, Clock& clock) {
-  const model::Graph graph(flow);
-  datastore::BlobStore blobs(stores.objects, flow.name);
-  datastore::TaskStore tasks(stores.objects, flow.name);
+datastore::TaskPath begin(const metadata::RunRecord& run, datastore::TaskStore& tasks, Stores stores, Clock& clock) {
   const datastore::TaskPath path{run.run, "_parameters", "0"};
   tasks.start_attempt(path, 0, static_cast<double>(clock.now_microseconds()) / 1e6);
   stores.metadata.add_task(run, path.step, path.task, run.created_ms);
-  const auto table = store_all(graph, parameters, blobs);
-  tasks.finish(path, 0, table);
+  return path;
+}
 
-  datastore::ArtifactTable recorded;
-  for (const auto& entry : table)
-    if (is_recorded(entry.first)) recorded.insert(entry);
-  stores.metadata.add_artifacts(run, path.step, path.task, 0, recorded, std::string(stores.objects.type()),
-                                stores.objects.root());
-  const auto endpoint = [](const char* field, const std::string& step) {
-    metadata::Datum datum;
-    datum.field = field;
-    datum.value = step;
-    datum.type = "graph_structure";
-    return datum;
-  };
+void finish(const datastore::TaskPath& path, const model::Graph& graph, const datastore::ArtifactTable& table,
+            const metadata::RunRecord& run, datastore::TaskStore& tasks, Stores stores) {
+  tasks.finish(path, 0, table);
+  stores.metadata.add_artifacts(run, path.step, path.task, 0, recorded_artifacts(table),
+                                std::string(stores.objects.type()), stores.objects.root());
   metadata::Datum done;
   done.field = "attempt-done";
   done.value = "0";
@@ -64,6 +59,24 @@ void write_parameters_task(const model::Flow& flow, const ParameterValues& param
   stores.metadata.add_data(
       run, path.step, path.task,
       {endpoint("start_step", graph.start_name()), endpoint("end_step", graph.end_name()), std::move(done)});
+}
+
+}  // namespace
+
+void write_parameters_task(const model::Flow& flow, const ParameterValues& parameters, const metadata::RunRecord& run,
+                           Stores stores, Clock& clock) {
+  const model::Graph graph(flow);
+  datastore::BlobStore blobs(stores.objects, flow.name);
+  datastore::TaskStore tasks(stores.objects, flow.name);
+  const auto path = begin(run, tasks, stores, clock);
+  finish(path, graph, store_all(graph, parameters, blobs), run, tasks, stores);
+}
+
+void clone_parameters_task(const model::Graph& graph, const datastore::ArtifactTable& artifacts,
+                           const metadata::RunRecord& run, Stores stores, Clock& clock) {
+  datastore::TaskStore tasks(stores.objects, graph.flow().name);
+  const auto path = begin(run, tasks, stores, clock);
+  finish(path, graph, artifacts, run, tasks, stores);
 }
 
 }  // namespace metaflow::runtime

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,6 +35,17 @@ struct PlannedTask {
   std::size_t branch = 0;
   std::vector<FinishedTask> inputs;
   bool enters_foreach = false;  ///< it is a child of a foreach split: `branch` is its index there
+  std::uint32_t iteration = 0;  ///< how often a step that repeats itself has run before
+};
+
+/// Position in each foreach around the task, outermost first. With step and iteration it tells a task from all others
+/// of its run, whatever their ids.
+std::vector<std::int64_t> foreach_indices(const PlannedTask& task);
+
+/// How a task ended that has run already: its id, and its outcome, which outlives the call that asks for it.
+struct KnownEnd {
+  std::uint64_t id = 0;
+  const TaskOutcome* outcome = nullptr;
 };
 
 /// What comes after what: holds the tasks that are ready, in order, and turns finished tasks into ready ones. Knows
@@ -53,14 +65,20 @@ class Plan {
   void put_back(PlannedTask task);
   /// `task` ended well under this id. Throws Error(internal) when its transition is not one of the step's.
   void finish(const PlannedTask& task, std::uint64_t id, const TaskOutcome& outcome);
+  /// Takes each ready task for which `find` knows an end as finished, and what becomes ready thereby, and so on. The
+  /// others stay ready, in the order in which they became so.
+  void replay(const std::function<std::optional<KnownEnd>(const PlannedTask&)>& find);
+  /// Whether a task of this step may end so: the transition taken is one that the step declares.
+  bool accepts(std::size_t step, const TaskOutcome& outcome) const;
 
  private:
   struct Entry {
     PlannedTask task;
     std::size_t end_branch;  ///< tasks of branches task.branch .. end_branch - 1
   };
-  void check(const model::Step& step, const TaskOutcome& outcome) const;
+  void check(std::size_t step, const TaskOutcome& outcome) const;
   void enqueue(PlannedTask task, std::size_t end_branch);
+  static void keep(std::deque<Entry>& entries, PlannedTask task);
   void continue_with(std::size_t next, const PlannedTask& before, FinishedTask done);
   void close_branch(std::size_t join, const PlannedTask& before, FinishedTask done);
 

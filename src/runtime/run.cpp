@@ -18,8 +18,8 @@
 #include "base/json.hpp"
 #include "base/pipes.hpp"
 #include "base/system_error.hpp"
+#include "runtime/conduct.hpp"
 #include "runtime/parameters_task.hpp"
-#include "runtime/scheduler.hpp"
 
 namespace metaflow::runtime {
 namespace {
@@ -67,12 +67,17 @@ class Loop {
     }
   }
 
-  /// Drives the run to its end. Returns the signal that interrupted it, 0 for none.
-  int drive(Scheduler& scheduler, RunLog& run_log) {
-    int interrupted_by = 0;
+  /// The signal that has interrupted the run, 0 for none.
+  int interrupted_by() {
+    if (const int number = signals_.take()) interrupted_by_ = number;
+    return interrupted_by_;
+  }
+
+  /// Drives the run to its end.
+  void drive(Scheduler& scheduler, RunLog& run_log) {
     while (true) {
       scheduler.launch_ready();
-      if (scheduler.finished()) return interrupted_by;
+      if (scheduler.finished()) return;
       scheduler.end_turn();
       if (!is_ready(0)) {
         run_log.flush();
@@ -80,7 +85,7 @@ class Loop {
       }
       for (const auto& event : launcher_.take_events()) scheduler.take(event);
       while (const int number = signals_.take()) {
-        interrupted_by = number;
+        interrupted_by_ = number;
         scheduler.interrupt(number);
       }
       scheduler.on_time();
@@ -104,7 +109,13 @@ class Loop {
   Clock& clock_;
   SignalWatch signals_;
   FileDescriptor epoll_;
+  int interrupted_by_ = 0;
 };
+
+metadata::RunRecord create_run(const FlowProgram& program, const RunOptions& options, metadata::Metadata& metadata) {
+  if (options.run_id) return metadata.create_run_as(program.flow.name, *options.run_id, options.tags);
+  return metadata.create_run(program.flow.name, options.tags);
+}
 
 void write_run_files(const RunOptions& options, const metadata::RunRecord& run) {
   if (!options.run_id_file.empty()) write_file_in_place(options.run_id_file, run.run);
@@ -134,27 +145,36 @@ void die_by(int signal_number) {
   ::raise(signal_number);
 }
 
+/// From the taking of the id to the last task.
+RunEnd conduct_in(Loop& loop, const FlowProgram& program, const RunOptions& options, Stores stores, Launcher& launcher,
+                  Clock& clock, RunLog& run_log, const Prepare& prepare) {
+  const auto run = create_run(program, options, stores.metadata);
+  write_run_files(options, run);
+  std::fflush(stdout);
+  auto beginning = prepare(run, run_log, [&] { return loop.interrupted_by() != 0; });
+  if (loop.interrupted_by() != 0) {
+    run_log.run_line(clock.now_microseconds(), "Workflow interrupted.", Tone::bad);
+    return {RunEnd::Kind::interrupted, {}};
+  }
+  if (!beginning) return {};
+  datastore::TaskStore logs(stores.objects, program.flow.name);
+  Scheduler scheduler(program, run, options, logs, launcher, clock, run_log, std::move(*beginning));
+  loop.drive(scheduler, run_log);
+  return scheduler.end();
+}
+
 }  // namespace
 
-int run_flow(const FlowProgram& program, const RunOptions& options, const ParameterValues& parameters, Stores stores,
-             Launcher& launcher, Clock& clock) {
+int conduct_run(const FlowProgram& program, const RunOptions& options, Stores stores, Launcher& launcher, Clock& clock,
+                const Prepare& prepare) {
   raise_open_file_limit();
   int interrupted_by = 0, log_error = 0;
   RunEnd end;
   {
     Loop loop(launcher, clock);
-    const auto run = stores.metadata.create_run(program.flow.name, options.tags);
-    write_run_files(options, run);
-    write_parameters_task(program.flow, parameters, run, stores, clock);
-    stores.metadata.set_latest_run(run.flow, run.run);
-
-    std::fflush(stdout);
     RunLog run_log(STDOUT_FILENO);
-    run_log.run_line(clock.now_microseconds(), fmt::format("Workflow starting (run-id {}):", run.run), Tone::system);
-    datastore::TaskStore logs(stores.objects, program.flow.name);
-    Scheduler scheduler(program, run, options, logs, launcher, clock, run_log);
-    interrupted_by = loop.drive(scheduler, run_log);
-    end = scheduler.end();
+    end = conduct_in(loop, program, options, stores, launcher, clock, run_log, prepare);
+    interrupted_by = loop.interrupted_by();
     run_log.flush();
     log_error = run_log.write_error();
   }
@@ -162,6 +182,22 @@ int run_flow(const FlowProgram& program, const RunOptions& options, const Parame
   if (interrupted_by == SIGTERM || interrupted_by == SIGHUP) die_by(interrupted_by);
   if (log_error != 0) throw_log_error(log_error);
   return end.kind == RunEnd::Kind::done ? 0 : 1;
+}
+
+void announce_run(RunLog& run_log, Clock& clock, const metadata::RunRecord& run) {
+  run_log.run_line(clock.now_microseconds(), fmt::format("Workflow starting (run-id {}):", run.run), Tone::system);
+}
+
+int run_flow(const FlowProgram& program, const RunOptions& options, const ParameterValues& parameters, Stores stores,
+             Launcher& launcher, Clock& clock) {
+  const model::Graph graph(program.flow);
+  return conduct_run(program, options, stores, launcher, clock,
+                     [&](const metadata::RunRecord& run, RunLog& run_log, const Interrupted&) {
+                       write_parameters_task(program.flow, parameters, run, stores, clock);
+                       stores.metadata.set_latest_run(run.flow, run.run);
+                       announce_run(run_log, clock, run);
+                       return std::optional<Beginning>({.plan = Plan(graph)});
+                     });
 }
 
 }  // namespace metaflow::runtime

@@ -25,6 +25,7 @@ struct RunOptions {
   std::set<std::string> tags = {};
   std::string name_space = {};  ///< for client calls inside the run; empty: global
   std::string run_id_file = {}, runner_attribute_file = {};
+  std::optional<std::string> run_id = {};  ///< to be taken, instead of one made from the time
 };
 
 /// Where a run's records go. All outlive the run.

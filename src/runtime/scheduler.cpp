@@ -39,7 +39,7 @@ int retries_of(const model::Step& step) {
 }  // namespace
 
 Scheduler::Scheduler(const FlowProgram& program, const metadata::RunRecord& run, const RunOptions& options,
-                     datastore::TaskStore& logs, Launcher& launcher, Clock& clock, RunLog& run_log)
+                     datastore::TaskStore& logs, Launcher& launcher, Clock& clock, RunLog& run_log, Beginning beginning)
     : program_(program),
       run_(run),
       options_(options),
@@ -47,14 +47,16 @@ Scheduler::Scheduler(const FlowProgram& program, const metadata::RunRecord& run,
       launcher_(launcher),
       clock_(clock),
       run_log_(run_log),
-      graph_(program.flow),
-      plan_(graph_),
+      plan_(std::move(beginning.plan)),
       counts_(program.flow.steps.size()),
-      last_created_ms_(run.created_ms),
+      last_task_(beginning.last_task),
+      last_created_ms_(std::max(run.created_ms, beginning.last_created_ms)),
+      origin_run_id_(std::move(beginning.origin_run_id)),
       started_us_(clock.now_microseconds()),
       next_progress_us_(started_us_ + progress_interval_us) {
   for (const auto& step : program.flow.steps)
     retries_.push_back(std::min(retries_of(step), datastore::max_attempts - 1));
+  for (std::size_t i = 0; i < beginning.done.size(); ++i) counts_[i].done = beginning.done[i];
 }
 
 std::string Scheduler::pathspec(std::size_t step, std::uint64_t task) const {
@@ -83,6 +85,7 @@ TaskRequest Scheduler::make_request(const PlannedTask& planned) {
                       .max_user_code_retries = retries_[planned.step],
                       .input_paths = encode_input_paths(inputs),
                       .created_ms = last_created_ms_,
+                      .origin_run_id = origin_run_id_,
                       .name_space = options_.name_space,
                       .tags = {options_.tags.begin(), options_.tags.end()}};
   if (planned.enters_foreach) {

@@ -26,13 +26,22 @@ struct RunEnd {
   bool is_internal = false;  ///< failed: by a disagreement, not by a task
 };
 
+/// Where a scheduler takes up a run: at its first step, or, of a run that is resumed, behind what is finished already.
+struct Beginning {
+  Plan plan;
+  std::uint64_t last_task = 0;           ///< the highest id given out; 0 is the task of _parameters
+  std::int64_t last_created_ms = 0;      ///< creation time recorded for it
+  std::vector<std::uint64_t> done = {};  ///< tasks that are finished, by step; empty: none
+  std::optional<std::string> origin_run_id = {};
+};
+
 /// All state of one run, owned by one thread: what is ready, what runs, what each running task has printed. Time and
 /// processes come from outside: the owner hands in launcher events and signals, and asks how long it may wait.
 class Scheduler {
  public:
   /// All references outlive it.
   Scheduler(const FlowProgram& program, const metadata::RunRecord& run, const RunOptions& options,
-            datastore::TaskStore& logs, Launcher& launcher, Clock& clock, RunLog& run_log);
+            datastore::TaskStore& logs, Launcher& launcher, Clock& clock, RunLog& run_log, Beginning beginning);
 
   /// Launches what is ready, as far as there are free slots.
   void launch_ready();
@@ -90,7 +99,6 @@ class Scheduler {
   Launcher& launcher_;
   Clock& clock_;
   RunLog& run_log_;
-  model::Graph graph_;
   Plan plan_;
   std::map<AttemptHandle, Running> running_;
   std::vector<AttemptHandle> with_news_;
@@ -101,8 +109,9 @@ class Scheduler {
   std::vector<int> retries_;       // by step
   LogStamper stamper_;
   AttemptHandle last_attempt_ = 0;
-  std::uint64_t last_task_ = 0;  // 0 is the task of _parameters
+  std::uint64_t last_task_;
   std::int64_t last_created_ms_;
+  std::optional<std::string> origin_run_id_;
   bool slots_exhausted_ = false;
   bool stopping_ = false, grace_over_ = false;
   RunEnd end_;

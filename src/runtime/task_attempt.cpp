@@ -331,10 +331,7 @@ class TaskAttempt {
   /// Readers take an attempt as done by DONE.lock or by attempt-done: each comes after all it vouches for.
   void finish(const ArtifactTable& table) {
     tasks_.finish(path_, request_.attempt, table);
-    ArtifactTable recorded;
-    for (const auto& entry : table)
-      if (is_recorded(entry.first)) recorded.insert(entry);
-    stores_.metadata.add_artifacts(run_, request_.step, request_.task, request_.attempt, recorded,
+    stores_.metadata.add_artifacts(run_, request_.step, request_.task, request_.attempt, recorded_artifacts(table),
                                    std::string(stores_.objects.type()), stores_.objects.root());
     stores_.metadata.add_data(run_, request_.step, request_.task,
                               {datum("attempt-done", std::to_string(request_.attempt))});

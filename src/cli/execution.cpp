@@ -1,0 +1,142 @@
+#include "cli/execution.hpp"
+
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "base/clock.hpp"
+#include "base/configuration.hpp"
+#include "cli/decospec.hpp"
+#include "compute/launchers.hpp"
+#include "runtime/step_command.hpp"
+#include "runtime/task_attempt.hpp"
+
+namespace metaflow::cli {
+namespace {
+
+/// In order of precedence; each adds what the ones before did not.
+std::vector<std::string> all_decospecs(const Invocation& invocation) {
+  auto specs = invocation.own.list("with");
+  const auto add = [&](const std::vector<std::string>& more) { specs.insert(specs.end(), more.begin(), more.end()); };
+  add(split_at_spaces(setting("DEFAULT_DECOSPECS").value_or("")));
+  add(invocation.top.list("with"));
+  return specs;
+}
+
+/// What starts a task of this run in a fresh process.
+compute::StepProgram step_program(const Invocation& invocation, const std::string& root,
+                                  const std::vector<std::string>& decospecs) {
+  std::vector<std::string> words = {invocation.script,  "--quiet",
+                                    "--metadata",       "local",
+                                    "--environment",    "local",
+                                    "--datastore",      "local",
+                                    "--event-logger",   "nullSidecarLogger",
+                                    "--monitor",        "nullSidecarMonitor",
+                                    "--datastore-root", root};
+  for (const auto& spec : decospecs) {
+    words.emplace_back("--with");
+    words.push_back(spec);
+  }
+  return {"/proc/self/exe", std::move(words)};
+}
+
+/// Shows the command line of each task (METAFLOW_DEBUG_SUBCOMMAND), whichever way it is started.
+class TellingLauncher final : public runtime::Launcher {
+ public:
+  TellingLauncher(std::unique_ptr<runtime::Launcher> launcher, std::vector<std::string> words)
+      : launcher_(std::move(launcher)), words_(std::move(words)) {}
+
+  void launch(runtime::AttemptHandle attempt, const runtime::TaskRequest& request) override {
+    std::string line = "debug[subcommand]:";
+    for (const auto& word : words_) line += ' ' + word;
+    for (const auto& word : runtime::step_arguments(request)) line += ' ' + (word.empty() ? "''" : word);
+    Console().echo(line);
+    launcher_->launch(attempt, request);
+  }
+  void signal(runtime::AttemptHandle attempt, int number) override { launcher_->signal(attempt, number); }
+  int descriptor() const override { return launcher_->descriptor(); }
+  std::vector<runtime::LauncherEvent> take_events() override { return launcher_->take_events(); }
+
+ private:
+  std::unique_ptr<runtime::Launcher> launcher_;
+  std::vector<std::string> words_;
+};
+
+std::unique_ptr<runtime::Launcher> make_launcher(const Invocation& invocation, const FlowProgram& program,
+                                                 const std::string& root, const std::vector<std::string>& decospecs) {
+  auto fresh_process = step_program(invocation, root, decospecs);
+  const auto words = fresh_process.arguments;
+  auto launcher = invocation.own.text("isolation") == "spawn"
+                      ? compute::make_spawn_launcher(std::move(fresh_process))
+                      : compute::make_fork_launcher([&program, root](const runtime::TaskRequest& request) {
+                          LocalStores stores(root);
+                          return runtime::execute_task(program, request, stores.both(), system_clock());
+                        });
+  const char* debug = std::getenv("METAFLOW_DEBUG_SUBCOMMAND");
+  if (debug == nullptr || *debug == '\0' || *debug == '0') return launcher;
+  return std::make_unique<TellingLauncher>(std::move(launcher), words);
+}
+
+std::set<std::string> user_tags(const Arguments& own) {
+  const auto& given = own.list("tag");
+  std::set<std::string> tags(given.begin(), given.end());
+  try {
+    metadata::validate_tags(tags);
+  } catch (const Error& error) {
+    throw Error(ErrorCode::invalid, error.what(), "Tagging error");
+  }
+  return tags;
+}
+
+}  // namespace
+
+void add_execution_options(Command& command) {
+  const auto add = [&](Option option) { command.options.push_back(std::move(option)); };
+  add({.name = "tag", .kind = OptionKind::repeated, .help = "Tag this run. May be repeated.", .variable = "TAGS"});
+  add({.name = "max-workers",
+       .kind = OptionKind::integer,
+       .type = "INTEGER",
+       .help = "Most tasks to run at a time.",
+       .default_text = "16",
+       .minimum = 1});
+  add({.name = "max-num-splits",
+       .kind = OptionKind::integer,
+       .type = "INTEGER",
+       .help = "Most tasks one foreach may start: stops a slip before it starts thousands.",
+       .default_text = "100"});
+  add({.name = "max-log-size",
+       .kind = OptionKind::integer,
+       .type = "INTEGER",
+       .help = "Most output of a task to store, in megabytes for each stream.",
+       .default_text = "10"});
+  add({.name = "with",
+       .kind = OptionKind::repeated,
+       .type = "DECORATOR",
+       .help = "Add a decorator to all steps, for example retry:times=3. May be repeated.",
+       .variable = "DECOSPECS"});
+  add({.name = "isolation",
+       .help = "How tasks start: as forked copies of this program, or as fresh processes.",
+       .default_text = "fork",
+       .choices = {"fork", "spawn"}});
+  add({.name = "run-id-file", .type = "PATH", .help = "Write the id of the run to this file."});
+  add({.name = "runner-attribute-file", .type = "PATH", .help = "Write id, flow and metadata of the run as JSON."});
+}
+
+Execution::Execution(const Invocation& invocation, std::string datastore_root)
+    : program_(invocation.program), root_(std::move(datastore_root)) {
+  const auto decospecs = all_decospecs(invocation);
+  apply_decospecs(program_.flow, decospecs);
+  launcher_ = make_launcher(invocation, program_, root_, decospecs);
+}
+
+runtime::RunOptions run_options(const Arguments& own, std::string name_space) {
+  return {.max_workers = static_cast<int>(own.integer("max-workers")),
+          .max_num_splits = static_cast<int>(own.integer("max-num-splits")),
+          .max_log_bytes = static_cast<std::uint64_t>(own.integer("max-log-size")) * 1'000'000,
+          .tags = user_tags(own),
+          .name_space = std::move(name_space),
+          .run_id_file = own.text("run-id-file"),
+          .runner_attribute_file = own.text("runner-attribute-file")};
+}
+
+}  // namespace metaflow::cli

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cli/invocation.hpp"
+#include "runtime/launcher.hpp"
+#include "runtime/run.hpp"
+
+/// What the commands that execute a flow, `run` and `resume`, have in common.
+namespace metaflow::cli {
+
+void add_execution_options(Command& command);
+
+/// A flow ready to be executed: decorators of the command line added, and tasks can be started.
+class Execution {
+ public:
+  /// To be made before anything large is in memory, and before any thread: each task starts as a copy of this process.
+  Execution(const Invocation& invocation, std::string datastore_root);
+  Execution(const Execution&) = delete;
+  Execution& operator=(const Execution&) = delete;
+
+  const FlowProgram& program() const { return program_; }
+  const std::string& datastore_root() const { return root_; }
+  runtime::Launcher& launcher() { return *launcher_; }
+
+ private:
+  FlowProgram program_;
+  std::string root_;
+  std::unique_ptr<runtime::Launcher> launcher_;
+};
+
+/// Those of add_execution_options; client calls inside the run see `name_space`.
+runtime::RunOptions run_options(const Arguments& own, std::string name_space);
+
+}  // namespace metaflow::cli
