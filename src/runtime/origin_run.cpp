@@ -15,6 +15,7 @@
 #include "base/parallel.hpp"
 #include "datastore/artifacts.hpp"
 #include "datastore/blob_store.hpp"
+#include "runtime/task_inputs.hpp"
 
 namespace metaflow::runtime {
 namespace {
@@ -113,6 +114,7 @@ class Reader {
     const auto source = datastore::make_artifact_source(blobs_, flow(), task.path, task.artifacts);
     if (!artifact(*source, "_task_ok", [](const Value& value) { return value.as_boolean(); })) return std::nullopt;
     for (const auto& frame : source->foreach_stack()) task.foreach_indices.push_back(frame.index);
+    task.foreach_execution_path = foreach_execution_path(source->foreach_stack());
     if (source->find("_iteration_stack"))
       task.iteration = artifact(*source, "_iteration_stack", [](const Value& value) {
         return value.items().empty() ? 0U : static_cast<std::uint32_t>(value.items().back().as_integer());

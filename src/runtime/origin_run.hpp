@@ -17,6 +17,7 @@ struct OriginTask {
   datastore::TaskPath path;
   std::size_t step = 0;  ///< index in Flow::steps
   std::vector<std::int64_t> foreach_indices;
+  std::string foreach_execution_path;  ///< empty outside of foreaches
   std::uint32_t iteration = 0;
   datastore::ArtifactTable artifacts;
   TaskOutcome outcome;

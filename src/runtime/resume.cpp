@@ -143,9 +143,7 @@ class Cloner {
     const datastore::TaskPath path{run_.run, task.path.step, std::to_string(id)};
     tasks_.start_attempt(path, 0, static_cast<double>(clock_.now_microseconds()) / 1e6);
     stores_.metadata.add_task(run_, path.step, path.task, created_ms(run_, id));
-    stores_.metadata.add_data(
-        run_, path.step, path.task,
-        {datum("attempt", "0"), datum("origin-run-id", origin_.id), datum("origin-task-id", task.path.task)});
+    stores_.metadata.add_data(run_, path.step, path.task, data_of(task));
     tasks_.finish(path, 0, task.artifacts);
     stores_.metadata.add_artifacts(run_, path.step, path.task, 0, recorded_artifacts(task.artifacts),
                                    std::string(stores_.objects.type()), stores_.objects.root());
@@ -158,6 +156,14 @@ class Cloner {
   }
 
  private:
+  std::vector<metadata::Datum> data_of(const OriginTask& task) const {
+    std::vector<metadata::Datum> data = {datum("attempt", "0"), datum("origin-run-id", origin_.id),
+                                         datum("origin-task-id", task.path.task)};
+    // Official leaves it to the origin, but its client then finds no parents of joins.
+    if (!task.foreach_execution_path.empty())
+      data.push_back(datum("foreach-execution-path", task.foreach_execution_path));
+    return data;
+  }
   static metadata::Datum datum(std::string field, std::string value) {
     return {.field = std::move(field), .value = std::move(value), .attempt = 0};
   }

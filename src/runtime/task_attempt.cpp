@@ -269,9 +269,7 @@ class TaskAttempt {
     if (!frames.empty()) {
       data.push_back(datum("foreach-stack", {}));
       data.back().json = foreach_stack_json(frames);
-      std::string path;
-      for (const auto& frame : frames) path += fmt::format("{}{}:{}", path.empty() ? "" : ",", frame.step, frame.index);
-      data.push_back(datum("foreach-execution-path", path));
+      data.push_back(datum("foreach-execution-path", foreach_execution_path(frames)));
     }
     stores_.metadata.add_data(run_, request_.step, request_.task, data);
   }

@@ -90,6 +90,12 @@ std::vector<ForeachFrame> foreach_stack_of(const model::Flow& flow, const model:
   return frames;
 }
 
+std::string foreach_execution_path(const std::vector<ForeachFrame>& frames) {
+  std::string path;
+  for (const auto& frame : frames) path += fmt::format("{}{}:{}", path.empty() ? "" : ",", frame.step, frame.index);
+  return path;
+}
+
 std::vector<std::int64_t> iteration_stack_of(const model::Step& step, const TaskInputs& inputs) {
   if (std::find(step.next.begin(), step.next.end(), step.name) == step.next.end()) return {};
   if (inputs.path(0).step != step.name) return {0};

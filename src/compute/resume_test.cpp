@@ -1,0 +1,101 @@
+#include <fstream>
+
+#include "compute/run_fixture.hpp"
+#include "runtime/resume.hpp"
+
+/// What only programs and runs made by hand can show; the rest is in tests/test_resume.py.
+namespace metaflow::compute {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class ResumeTest : public RunTest {
+ protected:
+  /// Of the latest run; afterwards run_ is the new one.
+  int resume(const HandMadeFlow& flow, std::optional<std::string> step = {}) {
+    const auto tasks = launcher(flow.program);
+    const std::string id_file = folder_ / "id";
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    int code = -1;
+    try {
+      code = runtime::resume_flow(flow.program, {.run_id_file = id_file}, {.origin_run = run_, .step = std::move(step)},
+                                  stores(), *tasks, system_clock());
+    } catch (const Error& error) {
+      message_ = error.what();
+    }
+    out_ = testing::internal::GetCapturedStdout();
+    err_ = testing::internal::GetCapturedStderr();
+    std::ifstream file(id_file);
+    std::getline(file, run_);
+    return code;
+  }
+
+  std::string task_folder(const std::string& step, const std::string& task) const {
+    return folder_ / ".metaflow" / flow_ / run_ / step / task;
+  }
+
+  std::string message_;
+};
+
+TEST_F(ResumeTest, TaskIdsThatAreNoNumbersAreTakenOverUnderNumbers) {
+  HandMadeFlow flow("Flow");
+  flow.foreach ("start", "body", {"x", "y"});
+  flow.linear("body", "join", [](TaskContext& task) {
+    put(task, "index", Value(*task.current().index()));
+    return StepResult();
+  });
+  flow.join("join", "end");
+  flow.end();
+  ASSERT_EQ(run(flow), 0);
+  std::filesystem::rename(task_folder("body", "3"), task_folder("body", "2_node_1"));
+  ASSERT_EQ(resume(flow, "join"), 0) << err_;
+  EXPECT_THAT(tasks_of("body"), ElementsAre("2", "3"));
+  EXPECT_EQ(artifact("body", "3", "index"), Value(1));
+}
+
+TEST_F(ResumeTest, AFinishedStepThatNowLeadsElsewhereHasToBeExecutedAgain) {
+  HandMadeFlow before("Flow"), after("Flow");
+  before.linear("start", "end");
+  before.end();
+  ASSERT_EQ(run(before), 0);
+  after.linear("start", "middle");
+  after.linear("middle", "end");
+  after.end();
+  const auto origin = run_;
+  EXPECT_EQ(resume(after), -1);
+  EXPECT_THAT(message_, HasSubstr("Step start went on to [end] in run " + origin + ", but leads to [middle]"));
+  EXPECT_THAT(message_, HasSubstr("'resume start'"));
+  run_ = origin;
+  EXPECT_EQ(resume(after, "start"), 0) << err_;
+}
+
+TEST_F(ResumeTest, AParameterThatTheOriginDoesNotHaveIsNamed) {
+  HandMadeFlow flow("Flow");
+  flow.linear("start", "end");
+  flow.end();
+  ASSERT_EQ(run(flow), 0);
+  model::Parameter added;
+  added.name = added.attribute = "added";
+  flow.program.flow.parameters.push_back(added);
+  EXPECT_EQ(resume(flow), -1);
+  EXPECT_THAT(message_, HasSubstr("'added'"));
+}
+
+TEST_F(ResumeTest, AnIdFromOutsideThatIsTakenIsRefused) {
+  HandMadeFlow flow("Flow");
+  flow.linear("start", "end");
+  flow.end();
+  ASSERT_EQ(run(flow), 0);
+  const auto tasks = launcher(flow.program);
+  const auto with_id = [&](const std::string& id) {
+    return runtime::resume_flow(flow.program, {.run_id = id}, {.origin_run = run_}, stores(), *tasks, system_clock());
+  };
+  EXPECT_THROW(with_id("data"), Error) << "the folder of the blobs";
+  EXPECT_EQ(with_id("mine"), 0);
+  EXPECT_THROW(with_id("mine"), Error);
+}
+
+}  // namespace
+}  // namespace metaflow::compute
