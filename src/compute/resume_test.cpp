@@ -10,6 +10,29 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+/// A store on whose disk one file has no room.
+class FullStore final : public storage::ObjectStore {
+ public:
+  FullStore(storage::ObjectStore& store, std::string key_part) : store_(store), key_part_(std::move(key_part)) {}
+
+  void put(std::string_view key, const Pieces& value, storage::Visibility visibility) override {
+    if (key.find(key_part_) != key.npos) throw Error(ErrorCode::exhausted, "no space left on device");
+    store_.put(key, value, visibility);
+  }
+  std::optional<Buffer> get(std::string_view key) const override { return store_.get(key); }
+  std::optional<std::uint64_t> size(std::string_view key) const override { return store_.size(key); }
+  bool create(std::string_view key, const Pieces& value) override { return store_.create(key, value); }
+  void append(std::string_view key, std::string_view bytes) override { store_.append(key, bytes); }
+  std::vector<std::string> list(std::string_view prefix) const override { return store_.list(prefix); }
+  void remove(std::string_view key) override { store_.remove(key); }
+  const std::string& root() const override { return store_.root(); }
+  std::string_view type() const override { return store_.type(); }
+
+ private:
+  storage::ObjectStore& store_;
+  std::string key_part_;
+};
+
 class ResumeTest : public RunTest {
  protected:
   /// Of the latest run; afterwards run_ is the new one.
@@ -81,6 +104,32 @@ TEST_F(ResumeTest, AParameterThatTheOriginDoesNotHaveIsNamed) {
   flow.program.flow.parameters.push_back(added);
   EXPECT_EQ(resume(flow), -1);
   EXPECT_THAT(message_, HasSubstr("'added'"));
+}
+
+TEST_F(ResumeTest, TheTaskThatMakesARunLookFinishedIsTakenOverLast) {
+  HandMadeFlow flow("Flow");
+  flow.linear("start", "end");
+  flow.end();
+  ASSERT_EQ(run(flow), 0);
+  std::filesystem::rename(task_folder("end", "2"), task_folder("end", "0"));  // ids of a resumed run come in any order
+  ASSERT_EQ(resume(flow), 0) << err_;
+  EXPECT_THAT(tasks_of("start"), ElementsAre("1"));
+  EXPECT_THAT(tasks_of("end"), ElementsAre("2"));
+}
+
+TEST_F(ResumeTest, ARunThatCouldNotBeTakenOverWholeDoesNotLookFinished) {
+  HandMadeFlow flow("Flow");
+  flow.linear("start", "middle");
+  flow.linear("middle", "end");
+  flow.end();
+  ASSERT_EQ(run(flow), 0);
+  const auto tasks = launcher(flow.program);
+  FullStore full(*objects_, "/middle/2/0.data.json");
+  EXPECT_THROW(runtime::resume_flow(flow.program, {.run_id = "new"}, {.origin_run = run_}, {full, *metadata_}, *tasks,
+                                    system_clock()),
+               Error);
+  run_ = "new";
+  EXPECT_THAT(tasks_of("end"), ElementsAre());
 }
 
 TEST_F(ResumeTest, AnIdFromOutsideThatIsTakenIsRefused) {

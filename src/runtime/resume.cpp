@@ -2,6 +2,7 @@
 
 #include <metaflow/error.hpp>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <tuple>
@@ -47,102 +48,133 @@ void require_parameters(const model::Flow& flow, const OriginRun& origin) {
                               flow.name, origin.id, parameter.name));
 }
 
-/// Which tasks of the origin are taken over, and under which ids.
-class Selection {
+/// Finds the task of the origin that a planned one was there.
+class TaskIndex {
  public:
-  /// Leaves only those tasks in `origin` that are taken over. Both references outlive it.
-  Selection(const model::Graph& graph, OriginRun& origin, int max_num_splits) : graph_(graph), origin_(origin) {
-    index_tasks();
-    drop_unreachable(max_num_splits);
-    index_tasks();
+  explicit TaskIndex(const std::vector<OriginTask>& tasks) {
+    for (std::size_t i = 0; i < tasks.size(); ++i)
+      places_.emplace(Identity(tasks[i].step, tasks[i].foreach_indices, tasks[i].iteration), i);
   }
 
-  /// The first is 1, in the order in which the origin launched them.
-  std::uint64_t id_of(std::size_t i) const { return i + 1; }
-
-  /// A plan that is as far as the origin was.
-  Plan plan() const {
-    Plan plan(graph_);
-    plan.replay([&](const PlannedTask& planned) -> std::optional<KnownEnd> {
-      const auto found = find(planned);
-      if (!found) return std::nullopt;
-      return KnownEnd{id_of(*found), &origin_.tasks[*found].outcome};
-    });
-    return plan;
+  /// Its place among the tasks; nothing when it is not finished.
+  std::optional<std::size_t> find(const PlannedTask& planned) const {
+    const auto found = places_.find({planned.step, foreach_indices(planned), planned.iteration});
+    return found == places_.end() ? std::nullopt : std::optional(found->second);
   }
 
  private:
   using Identity = std::tuple<std::size_t, std::vector<std::int64_t>, std::uint32_t>;
-
-  void index_tasks() {
-    index_.clear();
-    for (std::size_t i = 0; i < origin_.tasks.size(); ++i) {
-      const auto& task = origin_.tasks[i];
-      index_.emplace(Identity(task.step, task.foreach_indices, task.iteration), i);
-    }
-  }
-
-  std::optional<std::size_t> find(const PlannedTask& planned) const {
-    const auto found = index_.find({planned.step, foreach_indices(planned), planned.iteration});
-    return found == index_.end() ? std::nullopt : std::optional(found->second);
-  }
-
-  /// A task whose predecessor is not taken over would start from nothing.
-  void drop_unreachable(int max_num_splits) {
-    std::set<std::size_t> reached;
-    std::map<const Branching*, std::size_t> waiting;
-    Plan plan(graph_);
-    plan.replay([&](const PlannedTask& planned) -> std::optional<KnownEnd> {
-      const auto found = find(planned);
-      if (!found) {
-        if (planned.enters_foreach) check_width(planned, ++waiting[planned.branching.get()], max_num_splits);
-        return std::nullopt;
-      }
-      const auto& task = origin_.tasks[*found];
-      if (!plan.accepts(task.step, task.outcome)) refuse_transition(task);
-      reached.insert(*found);
-      return KnownEnd{0, &task.outcome};
-    });
-    std::vector<OriginTask> kept;
-    for (const auto i : reached) kept.push_back(std::move(origin_.tasks[i]));
-    origin_.tasks = std::move(kept);
-  }
-
-  void check_width(const PlannedTask& planned, std::size_t count, int max_num_splits) const {
-    if (count <= static_cast<std::size_t>(max_num_splits)) return;
-    throw Error(
-        ErrorCode::invalid,
-        fmt::format("The foreach before step {} has more than {} of its {} child steps left to run, but {} are "
-                    "allowed. Raise the limit with --max-num-splits.",
-                    graph_.step(planned.step).name, max_num_splits, planned.branching->values.size(), max_num_splits),
-        "Step failure");
-  }
-
-  [[noreturn]] void refuse_transition(const OriginTask& task) const {
-    const auto& step = graph_.step(task.step);
-    throw Error(
-        ErrorCode::invalid,
-        fmt::format("Step {} went on to [{}] in run {}, but leads to [{}] in this program, in a way that does "
-                    "not fit. Execute it again with 'resume {}'.",
-                    step.name, fmt::join(task.outcome.next, ", "), origin_.id, fmt::join(step.next, ", "), step.name));
-  }
-
-  const model::Graph& graph_;
-  OriginRun& origin_;
-  std::map<Identity, std::size_t> index_;  // into origin_.tasks
+  std::map<Identity, std::size_t> places_;
 };
+
+[[noreturn]] void refuse_transition(const model::Graph& graph, const OriginTask& task) {
+  const auto& step = graph.step(task.step);
+  throw Error(
+      ErrorCode::invalid,
+      fmt::format("Step {} went on to [{}] in run {}, but leads to [{}] in this program, in a way that does not fit. "
+                  "Execute it again with 'resume {}'.",
+                  step.name, fmt::join(task.outcome.next, ", "), task.path.run, fmt::join(step.next, ", "), step.name));
+}
+
+[[noreturn]] void refuse_width(const model::Graph& graph, const PlannedTask& child, int max_num_splits) {
+  throw Error(ErrorCode::invalid,
+              fmt::format("The foreach before step {} has more than {} of its {} child steps left to run, but {} are "
+                          "allowed. Raise the limit with --max-num-splits.",
+                          graph.step(child.step).name, max_num_splits, child.branching->values.size(), max_num_splits),
+              "Step failure");
+}
+
+/// Which of the tasks are reached from the first step over finished ones: any other would start from nothing.
+std::set<std::size_t> reachable(const model::Graph& graph, const std::vector<OriginTask>& tasks, int max_num_splits) {
+  std::set<std::size_t> reached;
+  std::map<const Branching*, int> left;  // children of foreaches that are not finished
+  const TaskIndex index(tasks);
+  Plan plan(graph);
+  plan.replay([&](const PlannedTask& planned) -> std::optional<KnownEnd> {
+    const auto place = index.find(planned);
+    if (!place) {
+      if (planned.enters_foreach && ++left[planned.branching.get()] > max_num_splits)
+        refuse_width(graph, planned, max_num_splits);
+      return std::nullopt;
+    }
+    const auto& task = tasks[*place];
+    if (!plan.accepts(task.step, task.outcome)) refuse_transition(graph, task);
+    reached.insert(*place);
+    return KnownEnd{0, &task.outcome};
+  });
+  return reached;
+}
+
+/// The tasks to be taken over, in the order in which they get their ids. One of the last step comes last, as it makes
+/// the run look finished.
+std::vector<OriginTask> selected(const model::Graph& graph, std::vector<OriginTask> tasks, int max_num_splits) {
+  std::vector<OriginTask> kept;
+  for (const auto place : reachable(graph, tasks, max_num_splits)) kept.push_back(std::move(tasks[place]));
+  std::stable_partition(kept.begin(), kept.end(), [&](const OriginTask& task) { return task.step != graph.end(); });
+  return kept;
+}
+
+/// Of the task at this place of those taken over.
+std::uint64_t new_id(std::size_t place) { return place + 1; }
+
+/// Grows from task to task, as lists are ordered by it.
+std::int64_t new_created_ms(const metadata::RunRecord& run, std::uint64_t id) {
+  return run.created_ms + static_cast<std::int64_t>(id);
+}
+
+metadata::Datum datum(std::string field, std::string value) {
+  return {.field = std::move(field), .value = std::move(value), .attempt = 0};
+}
 
 /// Writes the tasks of the new run that are taken over.
 class Cloner {
  public:
-  Cloner(const OriginRun& origin, const metadata::RunRecord& run, Stores stores, Clock& clock)
-      : origin_(origin), run_(run), stores_(stores), clock_(clock), tasks_(stores.objects, run.flow) {}
+  /// All references outlive it.
+  Cloner(const OriginRun& origin, const metadata::RunRecord& run, Stores stores, Clock& clock, RunLog& run_log,
+         bool clone_only)
+      : origin_(origin),
+        run_(run),
+        stores_(stores),
+        clock_(clock),
+        run_log_(run_log),
+        clone_only_(clone_only),
+        tasks_(stores.objects, run.flow) {}
 
-  /// Each is done only once all of it is written.
-  void clone(const OriginTask& task, std::uint64_t id) {
-    const datastore::TaskPath path{run_.run, task.path.step, std::to_string(id)};
+  /// Stops early when interrupted.
+  void clone_all(const model::Graph& graph, const Interrupted& interrupted) {
+    run_line(fmt::format("Cloning {}/{}", run_.flow, origin_.id));
+    clone_parameters_task(graph, origin_.parameters, run_, stores_, clock_);
+    const auto count = origin_.tasks.size();
+    const auto before_end = count - (count > 0 && origin_.tasks.back().step == graph.end() ? 1 : 0);
+    try {
+      produce_in_order(
+          before_end, [&](std::size_t place) { clone(place); },
+          [&](std::size_t place) {
+            tell(place);
+            if (interrupted()) throw Error(ErrorCode::cancelled, "interrupted");
+          });
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::cancelled) throw;
+      return;
+    }
+    for (auto place = before_end; place < count; ++place) {
+      clone(place);
+      tell(place);
+    }
+    run_line(fmt::format("{}/{} cloned!", run_.flow, origin_.id));
+  }
+
+ private:
+  datastore::TaskPath path_of(std::size_t place) const {
+    return {run_.run, origin_.tasks[place].path.step, std::to_string(new_id(place))};
+  }
+
+  /// It is done only once all of it is written.
+  void clone(std::size_t place) {
+    const auto& task = origin_.tasks[place];
+    const auto path = path_of(place);
     tasks_.start_attempt(path, 0, static_cast<double>(clock_.now_microseconds()) / 1e6);
-    stores_.metadata.add_task(run_, path.step, path.task, created_ms(run_, id));
+    stores_.metadata.add_task(run_, path.step, path.task, new_created_ms(run_, new_id(place)));
     stores_.metadata.add_data(run_, path.step, path.task, data_of(task));
     tasks_.finish(path, 0, task.artifacts);
     stores_.metadata.add_artifacts(run_, path.step, path.task, 0, recorded_artifacts(task.artifacts),
@@ -150,12 +182,6 @@ class Cloner {
     stores_.metadata.add_data(run_, path.step, path.task, {datum("attempt-done", "0")});
   }
 
-  /// Grows from task to task, as lists are ordered by it.
-  static std::int64_t created_ms(const metadata::RunRecord& run, std::uint64_t id) {
-    return run.created_ms + static_cast<std::int64_t>(id);
-  }
-
- private:
   std::vector<metadata::Datum> data_of(const OriginTask& task) const {
     std::vector<metadata::Datum> data = {datum("attempt", "0"), datum("origin-run-id", origin_.id),
                                          datum("origin-task-id", task.path.task)};
@@ -164,55 +190,43 @@ class Cloner {
       data.push_back(datum("foreach-execution-path", task.foreach_execution_path));
     return data;
   }
-  static metadata::Datum datum(std::string field, std::string value) {
-    return {.field = std::move(field), .value = std::move(value), .attempt = 0};
+
+  void tell(std::size_t place) {
+    constexpr std::size_t lines_at_once = 100;
+    const auto from = origin_.tasks[place].path.text(), to = path_of(place).text();
+    if (clone_only_)
+      run_line(fmt::format("Cloning task from {0}/{1} to {0}/{2}", run_.flow, from, to));
+    else
+      run_log_.task_line(clock_.now_microseconds(), to, "Cloning previously run task " + from, Tone::system);
+    if (place % lines_at_once == 0) run_log_.flush();
   }
+
+  void run_line(const std::string& text) { run_log_.run_line(clock_.now_microseconds(), text, Tone::system); }
 
   const OriginRun& origin_;
   const metadata::RunRecord& run_;
   Stores stores_;
   Clock& clock_;
+  RunLog& run_log_;
+  bool clone_only_;
   datastore::TaskStore tasks_;
 };
 
-/// Writes all of the new run that is taken over; stops early when interrupted.
-void clone_all(const model::Graph& graph, const OriginRun& origin, const Selection& selection,
-               const metadata::RunRecord& run, Stores stores, Clock& clock, RunLog& run_log,
-               const ResumeOptions& resume, const Interrupted& interrupted) {
-  constexpr std::size_t lines_at_once = 100;
-  const auto origin_name = run.flow + '/' + origin.id;
-  run_log.run_line(clock.now_microseconds(), "Cloning " + origin_name, Tone::system);
-  clone_parameters_task(graph, origin.parameters, run, stores, clock);
-  Cloner cloner(origin, run, stores, clock);
-  const auto clone = [&](std::size_t i) { cloner.clone(origin.tasks[i], selection.id_of(i)); };
-  const auto tell = [&](std::size_t i) {
-    const auto from = origin.tasks[i].path.text();
-    const auto to = fmt::format("{}/{}/{}", run.run, origin.tasks[i].path.step, selection.id_of(i));
-    if (resume.clone_only)
-      run_log.run_line(clock.now_microseconds(),
-                       fmt::format("Cloning task from {0}/{1} to {0}/{2}", run.flow, from, to), Tone::system);
-    else
-      run_log.task_line(clock.now_microseconds(), to, "Cloning previously run task " + from, Tone::system);
-    if (i % lines_at_once == 0) run_log.flush();
-    if (interrupted()) throw Error(ErrorCode::cancelled, "interrupted");
-  };
-  try {
-    produce_in_order(origin.tasks.size(), clone, tell);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::cancelled) throw;
-    return;
-  }
-  run_log.run_line(clock.now_microseconds(), origin_name + " cloned!", Tone::system);
-}
-
-Beginning behind(const model::Graph& graph, const OriginRun& origin, const Selection& selection,
-                 const metadata::RunRecord& run) {
-  Beginning beginning{.plan = selection.plan(),
-                      .last_task = origin.tasks.size(),
-                      .last_created_ms = Cloner::created_ms(run, origin.tasks.size()),
+/// The new run once all is taken over.
+Beginning behind(const model::Graph& graph, const OriginRun& origin, const metadata::RunRecord& run) {
+  const auto& tasks = origin.tasks;
+  Beginning beginning{.plan = Plan(graph),
+                      .last_task = tasks.size(),
+                      .last_created_ms = new_created_ms(run, tasks.size()),
                       .done = std::vector<std::uint64_t>(graph.size()),
                       .origin_run_id = origin.id};
-  for (const auto& task : origin.tasks) ++beginning.done[task.step];
+  const TaskIndex index(tasks);
+  beginning.plan.replay([&](const PlannedTask& planned) -> std::optional<KnownEnd> {
+    const auto place = index.find(planned);
+    if (!place) return std::nullopt;
+    ++beginning.done[planned.step];
+    return KnownEnd{new_id(*place), &tasks[*place].outcome};
+  });
   return beginning;
 }
 
@@ -231,14 +245,16 @@ int resume_flow(const FlowProgram& program, const RunOptions& options, const Res
   say_what_is_read(program.flow.name, resume.origin_run, clock);
   auto origin = read_origin_run(graph, resume.origin_run, rerun, stores);
   require_parameters(program.flow, origin);
-  const Selection selection(graph, origin, options.max_num_splits);
+  origin.tasks = selected(graph, std::move(origin.tasks), options.max_num_splits);
   return conduct_run(
       program, options, stores, launcher, clock,
       [&](const metadata::RunRecord& run, RunLog& run_log, const Interrupted& interrupted) -> std::optional<Beginning> {
         announce_run(run_log, clock, run);
-        clone_all(graph, origin, selection, run, stores, clock, run_log, resume, interrupted);
+        Cloner(origin, run, stores, clock, run_log, resume.clone_only).clone_all(graph, interrupted);
         if (resume.clone_only) return std::nullopt;
-        return behind(graph, origin, selection, run);
+        auto beginning = behind(graph, origin, run);
+        origin.tasks = {};  // large, and not needed while the run goes on
+        return beginning;
       });
 }
 
