@@ -126,6 +126,24 @@ class Bench:
 
         return statistics.median(once() for _ in range(repeats))
 
+    def resume(self, width: int) -> None:
+        """Takes over a successful run whole: what a task costs that has run already."""
+        wide = self.ours("wide", "run", "--width", str(width), *UNLIMITED)
+
+        def median(resume: list[str], repeats: int) -> float:
+            times = []
+            for _ in range(repeats):
+                folder = self.fresh()
+                run(wide, folder)
+                times.append(run(resume, folder)[0])
+            return statistics.median(times)
+
+        repeats = self.repeats if width <= 1000 else max(1, self.repeats // 2)
+        ours = median(self.ours("wide", "resume"), repeats)
+        with_official = self.official and width <= 1000
+        theirs = median(self.theirs("wide", "resume", *UNLIMITED), 1) if with_official else None
+        self.add(Row(f"resume of {width:,} clones", ours, "s", 10 if width == 10_000 else None, theirs))
+
     def arrays(self) -> None:
         ours = [self.array_times(self.ours("arrays", "run")) for _ in range(self.repeats)]
         theirs = [self.array_times(self.theirs("arrays", "run"))] if self.official else []
@@ -240,13 +258,13 @@ def store(bench: Bench) -> None:
     heading = "# Results of ./dev bench\n"
     older = results.read_text().removeprefix(heading) if results.exists() else ""
     now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M")
-    about = f"## local, {now}\n\n{machine()}; medians of {bench.repeats} or more runs, of 1 for the official foreach.\n"
+    about = f"## local, {now}\n\n{machine()}; medians of {bench.repeats} or more runs, of 1 for the official foreach and resume.\n"
     results.write_text(f"{heading}\n{about}\n{table(bench.rows)}\n{older}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    works = ["hello", "help", "foreach", "arrays", "files", "memory", "prototype"]
+    works = ["hello", "help", "foreach", "resume", "arrays", "files", "memory", "prototype"]
     parser.add_argument(
         "--only", choices=works, action="append", help="measure this alone (repeatable); nothing is stored"
     )
@@ -259,6 +277,9 @@ def main() -> None:
             if work == "foreach":
                 for width in (100, 1_000, 10_000):
                     bench.foreach(width)
+            elif work == "resume":
+                for width in (1_000, 10_000):
+                    bench.resume(width)
             elif work == "memory":
                 for width in (10_000, 100_000):
                     bench.memory(width)

@@ -1,8 +1,10 @@
 """`resume`: a new run takes over what an earlier one finished, and executes the rest; with the official Metaflow on
 either side."""
 
+import hashlib
 import json
 import os
+import pickle
 import re
 import signal
 
@@ -133,6 +135,15 @@ def test_a_resumed_run_can_be_resumed(project):
     assert end_of(project, run) == [True, LEAVES, "after 4", first]
     code = "result = sorted({t.origin_pathspec.split('/')[1] for s in Run(pathspec) for t in s if s.id != 'end'})"
     assert project.official(code, pathspec=f"{FLOW}/{run}") == [second]
+
+
+def test_a_failure_that_was_caught_counts_as_finished(project):
+    run = fail(project, "end")
+    table = project.root() / FLOW / run / "left/2/0.data.json"
+    data = json.loads(table.read_text())
+    data["objects"]["_success"] = hashlib.sha1(pickle.dumps(False, protocol=4)).hexdigest()
+    table.write_text(json.dumps(data))
+    assert executed(resume(project).succeeded().stdout) == ["end"]
 
 
 def test_the_first_step_can_be_resumed(project):
