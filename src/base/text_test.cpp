@@ -47,6 +47,12 @@ TEST(JsonText, IsPureAscii) {
   EXPECT_EQ(out, R"("\"\\\n\t\u0001\u007f\u00e9\ud83d\ude00\ufffd")");
 }
 
+TEST(JsonText, PlainTextStaysBetweenWhatIsEscaped) {
+  std::string out;
+  append_json_string(out, "plain \"quoted\"\xc3\xa9 end");
+  EXPECT_EQ(out, R"("plain \"quoted\"\u00e9 end")");
+}
+
 TEST(JsonText, ObjectsAreBuiltMemberByMember) {
   EXPECT_EQ(JsonObject().text("a\"", "x").number("b", -5).raw("c", "[]").take(), R"({"a\"": "x", "b": -5, "c": []})");
   EXPECT_EQ(JsonObject().take(), "{}");
