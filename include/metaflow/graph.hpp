@@ -3,6 +3,7 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include <metaflow/check.hpp>
 #include <metaflow/codec.hpp>
 #include <metaflow/detail/names.hpp>
+#include <metaflow/failure.hpp>
 #include <metaflow/task.hpp>
 
 /// The words in which a flow declares its graph:
@@ -31,29 +33,140 @@ class Inputs;
 
 struct RetryOptions {
   int times = 3;                    ///< attempts after the first one, 0 to 4
-  int minutes_between_retries = 2;  ///< waited on schedulers that can wait; local runs retry at once
+  int minutes_between_retries = 2;  ///< waited by schedulers, and by local runs with --retry-delay
 };
 
-/// One setting of a step; made by doc, retry, start_step and end_step.
+/// The three are added up.
+struct TimeoutOptions {
+  int seconds = 0, minutes = 0, hours = 0;
+};
+
+struct CatchOptions {
+  bool print_exception = true;  ///< shows it in the log of the task
+};
+
+/// What a step needs of the machine; 0 stands for nothing in particular.
+struct ResourceOptions {
+  double cpu = 1;
+  double gpu = 0;
+  int memory_mb = 4096;
+  int disk_mb = 0;
+  int shared_memory_mb = 0;
+};
+
+struct SecretsOptions {
+  std::string_view role = {};   ///< of the cloud, for backends that have them
+  bool allow_override = false;  ///< secrets may replace variables that the environment has already
+};
+
+/// An environment variable. Both are literals.
+struct EnvironmentVariable {
+  std::string_view name = {}, value = {};
+};
+
+namespace detail {
+
+/// A short list that a constant can hold.
+template <class T, std::size_t Capacity>
+struct FewOf {
+  std::array<T, Capacity> items{};
+  std::size_t count = 0;
+
+  template <std::size_t N>
+  static constexpr FewOf of(const T (&given)[N]) {
+    static_assert(N <= Capacity);
+    FewOf few;
+    for (const auto& item : given) few.items[few.count++] = item;
+    return few;
+  }
+  constexpr auto begin() const { return items.begin(); }
+  constexpr auto end() const { return items.begin() + static_cast<std::ptrdiff_t>(count); }
+};
+
+struct CatchSetting {
+  std::string_view variable = {};
+  CatchOptions options = {};
+};
+using EnvironmentSetting = FewOf<EnvironmentVariable, 16>;
+struct SecretsSetting {
+  FewOf<std::string_view, 8> sources = {};
+  SecretsOptions options = {};
+};
+
+}  // namespace detail
+
+/// Settings of a step: each function below makes one, and `mf::step` takes them together.
 struct StepSetting {
-  enum class Kind { none, documentation, retry, start, end };
-  Kind kind = Kind::none;
-  std::string_view text = {};
-  RetryOptions retry = {};
+  std::optional<std::string_view> documentation = {};
+  std::optional<RetryOptions> retry = {};
+  std::optional<TimeoutOptions> timeout = {};
+  std::optional<detail::CatchSetting> caught = {};
+  std::optional<detail::EnvironmentSetting> environment = {};
+  std::optional<ResourceOptions> resources = {};
+  std::optional<detail::SecretsSetting> secrets = {};
+  bool is_start = false, is_end = false;
 };
 
 /// What a step is for, in a sentence or a paragraph. `text` is a literal.
-constexpr StepSetting doc(std::string_view text) { return {StepSetting::Kind::documentation, text}; }
+constexpr StepSetting doc(std::string_view text) { return {.documentation = text}; }
+
 /// Runs the step again when it fails. Out of range does not compile.
 constexpr StepSetting retry(RetryOptions options = {}) {
   if (options.times < 0 || options.times > 4) throw "retry takes between 0 and 4 times";
   if (options.minutes_between_retries < 0) throw "retry waits for 0 minutes or more";
-  return {StepSetting::Kind::retry, {}, options};
+  return {.retry = options};
 }
+
+/// Ends the step when it has run for so long, with all it started: it has failed then, and what it had set is lost.
+/// `mf::retry` and `mf::catch_exception` treat that as any other failure.
+constexpr StepSetting timeout(TimeoutOptions options) {
+  if (options.seconds < 0 || options.minutes < 0 || options.hours < 0) throw "timeout takes no time below 0";
+  if (options.seconds == 0 && options.minutes == 0 && options.hours == 0) throw "timeout needs a time above 0";
+  return {.timeout = options};
+}
+
+/// Goes on with the next step even when this one has failed for good; the task still counts as not successful. Not for
+/// steps with a foreach or a switch.
+constexpr StepSetting catch_exception(CatchOptions options = {}) {
+  return {.caught = detail::CatchSetting{{}, options}};
+}
+/// The same; the steps after it find in an artifact what went wrong, or nothing when all went well:
+///
+///     mf::Artifact<std::optional<mf::Failure>> trouble;
+///     mf::step<&F::risky>(mf::catch_exception<&F::trouble>()).to<&F::next>()
+template <auto Artifact>
+constexpr StepSetting catch_exception(CatchOptions options = {});
+
+/// Sets up to 16 environment variables for the task: `mf::environment({{"OMP_NUM_THREADS", "4"}, {"MODE", "fast"}})`.
+template <std::size_t Count>
+constexpr StepSetting environment(const EnvironmentVariable (&variables)[Count]) {
+  static_assert(Count <= 16, "environment takes up to 16 variables");
+  for (const auto& variable : variables)
+    if (variable.name.empty() || variable.name.find('=') != variable.name.npos)
+      throw "a variable's name has at least one character, and no '='";
+  return {.environment = detail::EnvironmentSetting::of(variables)};
+}
+
+/// What the step needs of the machine it runs on. A local run does not care; clouds reserve it.
+constexpr StepSetting resources(ResourceOptions options) {
+  if (options.cpu <= 0 || options.memory_mb <= 0) throw "resources takes more than 0 of cpu and memory";
+  if (options.gpu < 0 || options.disk_mb < 0 || options.shared_memory_mb < 0) throw "resources takes nothing below 0";
+  return {.resources = options};
+}
+
+/// Sets environment variables from up to 8 places where secrets are kept: `backend.id`, or a JSON object with `type`,
+/// `id` and `options`. Known to this version is the backend `inline`, for tests:
+/// `{"type": "inline", "id": "x", "options": {"env_vars": {"NAME": "value"}}}`.
+template <std::size_t Count>
+constexpr StepSetting secrets(const std::string_view (&sources)[Count], SecretsOptions options = {}) {
+  static_assert(Count <= 8, "secrets takes up to 8 sources");
+  return {.secrets = detail::SecretsSetting{detail::FewOf<std::string_view, 8>::of(sources), options}};
+}
+
 /// Marks the first step of a flow that has none called start.
-inline constexpr StepSetting start_step{StepSetting::Kind::start};
+inline constexpr StepSetting start_step{.is_start = true};
 /// Marks the last step of a flow that has none called end.
-inline constexpr StepSetting end_step{StepSetting::Kind::end};
+inline constexpr StepSetting end_step{.is_end = true};
 
 namespace detail {
 
@@ -65,32 +178,26 @@ struct MemberOf<T C::*> {
   using Type = T;
 };
 
-struct StepSettings {
-  std::string_view documentation;
-  bool retries = false;
-  RetryOptions retry;
-  bool is_start = false, is_end = false;
+template <class T>
+constexpr void add_setting(std::optional<T>& known, const std::optional<T>& given) {
+  if (known && given) throw "a step takes each setting once";
+  if (given) known = given;
+}
+
+struct StepSettings : StepSetting {
   const char* file = "";
   int line = 0;
 
-  constexpr void apply(const StepSetting& setting) {
-    switch (setting.kind) {
-      case StepSetting::Kind::none:
-        break;
-      case StepSetting::Kind::documentation:
-        documentation = setting.text;
-        break;
-      case StepSetting::Kind::retry:
-        retries = true;
-        retry = setting.retry;
-        break;
-      case StepSetting::Kind::start:
-        is_start = true;
-        break;
-      case StepSetting::Kind::end:
-        is_end = true;
-        break;
-    }
+  constexpr void add(const StepSetting& given) {
+    add_setting(documentation, given.documentation);
+    add_setting(retry, given.retry);
+    add_setting(timeout, given.timeout);
+    add_setting(caught, given.caught);
+    add_setting(environment, given.environment);
+    add_setting(resources, given.resources);
+    add_setting(secrets, given.secrets);
+    is_start = is_start || given.is_start;
+    is_end = is_end || given.is_end;
   }
 };
 
@@ -276,6 +383,7 @@ struct Step {
   requires std::same_as<Transition, NoTransition>
   constexpr auto foreach () const {
     static_assert(check_foreach<Over, Target>());
+    if (settings.caught) throw "a step with a foreach cannot have catch_exception";
     return Step<Body, Foreach<Over, Target>>{settings, {}};
   }
   /// Goes on with the one step that the value of an artifact or parameter chooses:
@@ -283,6 +391,7 @@ struct Step {
   template <auto Condition, class... Cases>
   requires std::same_as<Transition, NoTransition>
   constexpr auto switch_on(Cases... cases) const {
+    if (settings.caught) throw "a step with a switch cannot have catch_exception";
     return Step<Body, Switch<Condition, Cases...>>{settings, {std::tuple(cases.key...)}};
   }
 };
@@ -303,18 +412,26 @@ constexpr auto when(Key key) {
     return detail::Case<Target, Key>{key};
 }
 
+template <auto Artifact>
+constexpr StepSetting catch_exception(CatchOptions options) {
+  static_assert(std::same_as<detail::HeldBy<Artifact>, std::optional<Failure>>,
+                "catch_exception needs an mf::Artifact<std::optional<mf::Failure>>");
+  return {.caught = detail::CatchSetting{detail::name_of<Artifact>, options}};
+}
+
 /// A step of the flow, by its member function, which takes nothing, one item of a foreach, or the Inputs of a join, and
 /// after that, if it likes, a `const mf::Current&`. Settings stand in any order.
 template <auto Body>
-constexpr auto step(StepSetting a = {}, StepSetting b = {}, StepSetting c = {}, StepSetting d = {},
-                    const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+constexpr auto step(StepSetting a = {}, StepSetting b = {}, StepSetting c = {}, StepSetting d = {}, StepSetting e = {},
+                    StepSetting f = {}, StepSetting g = {}, StepSetting h = {}, const char* file = __builtin_FILE(),
+                    int line = __builtin_LINE()) {
   static_assert(detail::StepFunction<Body>, "a step is a member function that returns nothing");
   static_assert(
       detail::ArgumentsOf<Body>::is_usable,
       "a step takes nothing, one item, or the mf::Inputs of its own flow; after that a const mf::Current& may "
       "follow");
   detail::Step<Body> step;
-  for (const auto& setting : {a, b, c, d}) step.settings.apply(setting);
+  for (const auto& setting : {a, b, c, d, e, f, g, h}) step.settings.add(setting);
   step.settings.file = file;
   step.settings.line = line;
   return step;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <metaflow/buffer.hpp>
+#include <metaflow/failure.hpp>
 #include <metaflow/model.hpp>
 
 /// The seam between a flow's language and the engine: the engine hands a TaskContext to the body, the body hands back
@@ -103,14 +104,6 @@ class TaskContext {
   virtual void pass(std::string_view name, const ArtifactReference& reference) = 0;
   /// Neither this task nor those after it have `name`.
   virtual void drop(std::string_view name) = 0;
-};
-
-/// Why a body did not end well.
-struct Failure {
-  std::string type;        ///< `std::runtime_error`, or `module.Class` from Python
-  std::string message;     ///< what() of the exception
-  std::string stacktrace;  ///< for people; may be the message alone
-  std::string headline;    ///< non-empty for errors of the engine: shown as an error block, without `Internal error`
 };
 
 /// How a body ended. The static transition of the step says the rest.

@@ -135,6 +135,36 @@ template std::string json_member<std::string>(const JsonValue&, const char*, std
 template std::int64_t json_member<std::int64_t>(const JsonValue&, const char*, std::string_view);
 template JsonValue json_member<JsonValue>(const JsonValue&, const char*, std::string_view);
 
+Value value_of(const JsonValue& json) {
+  switch (json.type()) {
+    case JsonValue::value_t::boolean:
+      return json.get<bool>();
+    case JsonValue::value_t::number_integer:
+      return json.get<std::int64_t>();
+    case JsonValue::value_t::number_unsigned:
+      return Value::from_unsigned(json.get<std::uint64_t>());
+    case JsonValue::value_t::number_float:
+      return json.get<double>();
+    case JsonValue::value_t::string:
+      return json.get_ref<const std::string&>();
+    case JsonValue::value_t::array: {
+      std::vector<Value> items;
+      for (const auto& item : json) items.push_back(value_of(item));
+      return Value::list(std::move(items));
+    }
+    case JsonValue::value_t::object: {
+      std::vector<Value::Pair> pairs;
+      for (const auto& [key, item] : json.items()) pairs.emplace_back(key, value_of(item));
+      return Value::dict(std::move(pairs));
+    }
+    case JsonValue::value_t::null:
+    case JsonValue::value_t::binary:
+    case JsonValue::value_t::discarded:
+      break;
+  }
+  return {};
+}
+
 std::string dump_json(const JsonValue& value) {
   std::string out;
   append_value(out, value);

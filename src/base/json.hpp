@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include <metaflow/value.hpp>
+
 #include <nlohmann/json.hpp>
 
 namespace metaflow {
@@ -36,6 +38,9 @@ void read_json(std::string_view text, std::string_view file, JsonHandler& handle
 /// Member `name` of an object as T. Error(corrupt) that names `file` when it is missing or of another type.
 template <class T>
 T json_member(const JsonValue& object, const char* name, std::string_view file);
+
+/// The same as a Value: objects are dicts.
+Value value_of(const JsonValue& json);
 
 /// As Python's json.dumps writes it: pure ASCII, separators `", "` and `": "`. Text that is not UTF-8 gets U+FFFD.
 std::string dump_json(const JsonValue& value);

@@ -11,22 +11,10 @@
 
 #include "base/json.hpp"
 #include "cli/suggestion.hpp"
+#include "model/step_settings.hpp"
 
 namespace metaflow::cli {
 namespace {
-
-/// A decorator that `--with` may name, and its attributes with their defaults as JSON text.
-struct Known {
-  std::string name;
-  std::vector<std::pair<std::string, std::string>> attributes;
-};
-
-const std::vector<Known>& known_decorators() {
-  static const std::vector<Known> known = {
-      {"retry", {{"times", "\"3\""}, {"minutes_between_retries", "\"2\""}}},
-  };
-  return known;
-}
 
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
@@ -54,9 +42,9 @@ std::string read_value(std::string text) {
   return dump_json(json.is_discarded() ? nlohmann::json(text) : json);
 }
 
-Known find_decorator(const std::string& name) {
+model::Decorator find_decorator(const std::string& name) {
   std::vector<std::string> names;
-  for (const auto& known : known_decorators()) {
+  for (const auto& known : model::known_decorators()) {
     if (known.name == name) return known;
     names.push_back(known.name);
   }
@@ -66,7 +54,7 @@ Known find_decorator(const std::string& name) {
               "Unknown step decorator");
 }
 
-void set_attribute(Known& decorator, const std::string& pair) {
+void set_attribute(model::Decorator& decorator, const std::string& pair) {
   const auto equals = pair.find('=');
   const auto name = pair.substr(0, equals);
   auto& attributes = decorator.attributes;
@@ -82,18 +70,6 @@ void set_attribute(Known& decorator, const std::string& pair) {
   found->second = read_value(pair.substr(equals + 1));
 }
 
-/// A retry may be tried at most four times more: attempts are numbered 0 to 5, the last for the engine itself.
-void check_retry(const std::vector<std::pair<std::string, std::string>>& attributes) {
-  constexpr int most = 4;
-  auto text = attributes.front().second;
-  std::erase(text, '"');
-  const bool is_digit = text.size() == 1 && text[0] >= '0' && text[0] <= '0' + most;
-  if (!is_digit)
-    throw Error(ErrorCode::invalid,
-                fmt::format("Decorator 'retry': times={} is not a whole number from 0 to {}.", text, most),
-                "Invalid decorator attribute");
-}
-
 }  // namespace
 
 model::Decorator parse_decospec(std::string_view spec) {
@@ -101,8 +77,11 @@ model::Decorator parse_decospec(std::string_view spec) {
   auto decorator = find_decorator(std::string(spec.substr(0, colon)));
   if (colon != std::string_view::npos && colon + 1 < spec.size())
     for (const auto& pair : split_pairs(spec.substr(colon + 1))) set_attribute(decorator, pair);
-  if (decorator.name == "retry") check_retry(decorator.attributes);
-  return {decorator.name, decorator.attributes, false};
+  decorator.statically_defined = false;
+  model::Step nowhere;
+  nowhere.decorators = {decorator};
+  model::step_settings(nowhere);
+  return decorator;
 }
 
 void apply_decospecs(model::Flow& flow, const std::vector<std::string>& specs) {

@@ -13,8 +13,8 @@ namespace metaflow::cli {
 ///     spec  = name [ ":" pair { "," pair } ]
 ///     pair  = word "=" value        a comma ends a value only before `word=`
 ///
-/// A value is JSON (after \" became "), an integer, a number, or else text. Error(invalid) for an unknown name,
-/// attribute or value, with those known.
+/// A value is JSON (after \" became "), an integer, a number, or else text. Error(invalid) for an unknown name
+/// or attribute, with those known, and for a value that makes no sense.
 model::Decorator parse_decospec(std::string_view spec);
 
 /// Adds the decorators of `specs` to every step, after its own. A step that has one of that name already keeps it.

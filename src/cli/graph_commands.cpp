@@ -68,11 +68,10 @@ std::string or_none(const std::string& text) { return text.empty() ? "None" : te
 std::string decorators_text(const model::Step& step) {
   std::string text;
   for (const auto& decorator : step.decorators) {
-    text += fmt::format("{}{}<{}", text.empty() ? "" : ", ", decorator.name,
+    text += fmt::format("{}{}<{}", text.empty() ? "" : " | ", decorator.name,
                         decorator.statically_defined ? "static" : "cli");
     for (const auto& [name, json] : decorator.attributes) {
-      const auto value = nlohmann::json::parse(json, nullptr, false);
-      text += fmt::format(" {}={}", name, value.is_string() ? value.get<std::string>() : json);
+      text += fmt::format(" {}={}", name, value_of(parse_json(json, decorator.name)).str());
     }
     text += '>';
   }

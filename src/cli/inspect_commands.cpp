@@ -5,6 +5,7 @@
 #include "cli/commands.hpp"
 #include "model/check.hpp"
 #include "model/graph.hpp"
+#include "model/step_settings.hpp"
 
 namespace metaflow::cli {
 namespace {
@@ -33,11 +34,15 @@ std::string description(const model::Graph& graph, model::Graph::Index i) {
   return text;
 }
 
+void require_valid_decorators(const model::Flow& flow) {
+  for (const auto& step : flow.steps) model::step_settings(step);
+}
+
 }  // namespace
 
 void require_valid(const model::Flow& flow) {
   const auto findings = model::check(flow);
-  if (findings.empty()) return;
+  if (findings.empty()) return require_valid_decorators(flow);
   std::string message;
   for (const auto& finding : findings) message += (message.empty() ? "" : "\n") + finding.message;
   throw Error(ErrorCode::invalid, message, "Validity checker found an issue" + place(findings.front()));

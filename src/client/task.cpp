@@ -29,21 +29,6 @@ ForeachFrame frame_of(const Value& value) {
   return frame;
 }
 
-/// MetaflowExceptionWrapper: `builtins.ValueError`, its text, its traceback.
-Failure failure_of(const Value& value) {
-  const auto& object = value.as_object();
-  Failure failure;
-  if (!object.state) return failure;
-  const auto field = [&](std::string_view name) {
-    const auto* found = object.state->find(name);
-    return found == nullptr ? std::string() : optional_text(*found);
-  };
-  failure.type = field("type");
-  failure.message = field("exception");
-  failure.stacktrace = field("stacktrace");
-  return failure;
-}
-
 /// Stored files of one stream of the attempt that is shown. A clone printed nothing: its original did.
 std::vector<std::string> stored_log(const detail::TaskState& task, LogStream stream) {
   if (const auto original = task.origin()) return stored_log(*original, stream);
@@ -170,7 +155,7 @@ std::optional<std::int64_t> Task::index() const {
 std::optional<Failure> Task::exception() const {
   const auto pointer = state_->pointer("_exception");
   if (!pointer || pointer->reference.key == key_of_none) return std::nullopt;
-  return failure_of(artifact<Value>("_exception").value());
+  return artifact<Failure>("_exception").value();
 }
 
 std::string Task::stdout_text() const { return log_text(stored_log(*state_, LogStream::out)); }

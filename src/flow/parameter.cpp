@@ -34,36 +34,6 @@ std::optional<Number> read_number(std::string_view text) {
   return number;
 }
 
-Value from_json(const JsonValue& json) {
-  switch (json.type()) {
-    case JsonValue::value_t::boolean:
-      return json.get<bool>();
-    case JsonValue::value_t::number_integer:
-      return json.get<std::int64_t>();
-    case JsonValue::value_t::number_unsigned:
-      return Value::from_unsigned(json.get<std::uint64_t>());
-    case JsonValue::value_t::number_float:
-      return json.get<double>();
-    case JsonValue::value_t::string:
-      return json.get_ref<const std::string&>();
-    case JsonValue::value_t::array: {
-      std::vector<Value> items;
-      for (const auto& item : json) items.push_back(from_json(item));
-      return Value::list(std::move(items));
-    }
-    case JsonValue::value_t::object: {
-      std::vector<Value::Pair> pairs;
-      for (const auto& [key, item] : json.items()) pairs.emplace_back(key, from_json(item));
-      return Value::dict(std::move(pairs));
-    }
-    case JsonValue::value_t::null:
-    case JsonValue::value_t::binary:
-    case JsonValue::value_t::discarded:
-      break;
-  }
-  return {};
-}
-
 /// The text under `url` in a descriptor, which lies somewhere inside what was stored.
 std::optional<std::string> find_url(const Value& value) {
   if (value.kind() == ValueKind::dict) {
@@ -117,7 +87,7 @@ std::string parse_text(std::string_view option, std::string_view text) {
 Value parse_json_value(std::string_view option, std::string_view text) {
   if (!is_utf8(text)) refuse(option, text, "valid UTF-8");
   try {
-    return from_json(metaflow::parse_json(text, "the value"));
+    return value_of(metaflow::parse_json(text, "the value"));
   } catch (const Error& error) {
     refuse(option, text, std::string("valid JSON: ") + error.what());
   }

@@ -6,6 +6,8 @@
 #include <metaflow/detail/program.hpp>
 #include <metaflow/error.hpp>
 
+#include "base/json.hpp"
+
 namespace metaflow::detail {
 namespace {
 
@@ -33,6 +35,56 @@ Failure describe_foreign_exception() {
   return failure;
 }
 
+JsonValue whole_or_real(double number) {
+  const auto whole = static_cast<std::int64_t>(number);
+  return static_cast<double>(whole) == number ? JsonValue(whole) : JsonValue(number);
+}
+
+JsonValue number_or_null(double number) { return number == 0 ? JsonValue() : whole_or_real(number); }
+
+JsonValue text_or_null(std::string_view text) { return text.empty() ? JsonValue() : JsonValue(text); }
+
+JsonValue json_of(const EnvironmentSetting& environment) {
+  auto variables = JsonValue::object();
+  for (const auto& [name, value] : environment) variables[std::string(name)] = value;
+  return variables;
+}
+
+/// A source is text, or a JSON object.
+JsonValue json_of(const SecretsSetting& secrets) {
+  auto sources = JsonValue::array();
+  for (const auto source : secrets.sources)
+    sources.push_back(source.starts_with('{') ? parse_json(source, "a source of secrets") : JsonValue(source));
+  return sources;
+}
+
+/// As if each setting had been written as a decorator.
+void add_decorators(model::Step& step, const StepSettings& settings) {
+  using Attributes = std::initializer_list<std::pair<const char*, JsonValue>>;
+  const auto add = [&](const char* name, Attributes attributes) {
+    auto& decorator = step.decorators.emplace_back();
+    decorator.name = name;
+    for (const auto& [key, value] : attributes) decorator.attributes.emplace_back(key, dump_json(value));
+  };
+  if (const auto& retry = settings.retry)
+    add("retry", {{"times", retry->times}, {"minutes_between_retries", retry->minutes_between_retries}});
+  if (const auto& timeout = settings.timeout)
+    add("timeout", {{"seconds", timeout->seconds}, {"minutes", timeout->minutes}, {"hours", timeout->hours}});
+  if (const auto& caught = settings.caught)
+    add("catch", {{"var", text_or_null(caught->variable)}, {"print_exception", caught->options.print_exception}});
+  if (const auto& environment = settings.environment) add("environment", {{"vars", json_of(*environment)}});
+  if (const auto& resources = settings.resources)
+    add("resources", {{"cpu", whole_or_real(resources->cpu)},
+                      {"gpu", number_or_null(resources->gpu)},
+                      {"disk", number_or_null(resources->disk_mb)},
+                      {"memory", resources->memory_mb},
+                      {"shared_memory", number_or_null(resources->shared_memory_mb)}});
+  if (const auto& secrets = settings.secrets)
+    add("secrets", {{"sources", json_of(*secrets)},
+                    {"role", text_or_null(secrets->options.role)},
+                    {"allow_override", secrets->options.allow_override}});
+}
+
 }  // namespace
 
 std::string text_of_case(std::string_view key) { return std::string(key); }
@@ -53,13 +105,10 @@ model::Step& add_step(model::Flow& model, const StepView& view, const StepSettin
   step.next.assign(view.next.begin(), view.next.end());
   step.marked_start = view.marked_start;
   step.marked_end = view.marked_end;
-  step.documentation = settings.documentation;
+  step.documentation = settings.documentation.value_or("");
   step.source_file = absolute(settings.file);
   step.line = settings.line;
-  if (settings.retries)
-    step.decorators.push_back({"retry",
-                               {{"times", std::to_string(settings.retry.times)},
-                                {"minutes_between_retries", std::to_string(settings.retry.minutes_between_retries)}}});
+  add_decorators(step, settings);
   return step;
 }
 

@@ -2,40 +2,12 @@
 
 #include <filesystem>
 
-#include <nlohmann/json.hpp>
+#include "base/json.hpp"
 
 namespace metaflow::model {
 namespace {
 
 using Pairs = std::vector<Value::Pair>;
-
-Value from_json(const nlohmann::json& json) {
-  using Type = nlohmann::json::value_t;
-  switch (json.type()) {
-    case Type::boolean:
-      return json.get<bool>();
-    case Type::number_integer:
-      return json.get<std::int64_t>();
-    case Type::number_unsigned:
-      return json.get<std::uint64_t>();
-    case Type::number_float:
-      return json.get<double>();
-    case Type::string:
-      return json.get_ref<const std::string&>();
-    case Type::array: {
-      std::vector<Value> items;
-      for (const auto& item : json) items.push_back(from_json(item));
-      return Value::list(std::move(items));
-    }
-    case Type::object: {
-      Pairs pairs;
-      for (const auto& [name, value] : json.items()) pairs.emplace_back(name, from_json(value));
-      return Value::dict(std::move(pairs));
-    }
-    default:
-      return nullptr;
-  }
-}
 
 Value texts(const std::vector<std::string>& list) {
   std::vector<Value> items(list.begin(), list.end());
@@ -45,7 +17,7 @@ Value texts(const std::vector<std::string>& list) {
 Value describe(const Decorator& decorator) {
   Pairs attributes;
   for (const auto& [name, json] : decorator.attributes)
-    attributes.emplace_back(name, from_json(nlohmann::json::parse(json)));
+    attributes.emplace_back(name, value_of(nlohmann::json::parse(json)));
   return Value::dict({{"name", decorator.name},
                       {"attributes", Value::dict(std::move(attributes))},
                       {"statically_defined", decorator.statically_defined},

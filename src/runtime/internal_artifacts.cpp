@@ -75,22 +75,10 @@ Encoded encode_foreach_stack(std::span<const ForeachFrame> frames) {
 
 Encoded encode_exception(const Failure& failure) {
   // What an exception says may be any bytes.
-  const auto message = sanitized_utf8(failure.message);
-  const auto type = sanitized_utf8(failure.type);
-  const auto stacktrace = sanitized_utf8(failure.stacktrace);
-  const std::array<std::pair<std::string_view, const std::string&>, 3> state{
-      {{"exception", message}, {"type", type}, {"stacktrace", stacktrace}}};
+  const Failure clean{
+      sanitized_utf8(failure.type), sanitized_utf8(failure.message), sanitized_utf8(failure.stacktrace), {}};
   pickle::Writer writer;
-  writer.begin_build();
-  writer.begin_call();
-  writer.global("metaflow.exception", "MetaflowExceptionWrapper");
-  writer.begin_tuple(1);
-  writer.none();
-  writer.begin_dict(state.size());
-  for (const auto& [key, value] : state) {
-    writer.text(key);
-    writer.text(value);
-  }
+  detail::write_failure(writer, clean);
   auto encoded = writer.finish();
   // Long texts are borrowed from the strings above, which end here.
   std::string bytes;
@@ -106,8 +94,8 @@ Encoded encode_exception(const Failure& failure) {
 namespace {
 
 bool is_recorded(std::string_view artifact) {
-  static constexpr std::array<std::string_view, 5> read_by_client{"_task_ok", "_success", "_exception",
-                                                                  "_foreach_stack", "_graph_info"};
+  static constexpr std::array<std::string_view, 6> read_by_client{"_task_ok",         "_success",       "_exception",
+                                                                  "_catch_exception", "_foreach_stack", "_graph_info"};
   return !artifact.starts_with('_') ||
          std::find(read_by_client.begin(), read_by_client.end(), artifact) != read_by_client.end();
 }

@@ -99,4 +99,42 @@ TEST(Join, ReadsEachBranch) {
             (std::map<std::string, double>{{"comedy", 1.5}, {"drama", 2.5}}));
 }
 
+struct Decorated {
+  mf::Artifact<std::optional<mf::Failure>> trouble;
+
+  void start() {}
+  void end() {}
+
+  static constexpr auto graph() {
+    using F = Decorated;
+    return mf::graph(
+        mf::step<&F::start>(mf::retry({.times = 1}), mf::timeout({.seconds = 3, .hours = 1}),
+                            mf::catch_exception<&F::trouble>(), mf::environment({{"A", "b"}, {"C", "d"}}),
+                            mf::resources({.cpu = 0.5, .gpu = 1}), mf::secrets({"inline.x", R"({"type": "inline"})"}))
+            .to<&F::end>(),
+        mf::step<&F::end>(mf::catch_exception({.print_exception = false})));
+  }
+};
+
+TEST(Program, SettingsBecomeTheDecoratorsThatPythonWouldHave) {
+  using Attributes = std::vector<std::pair<std::string, std::string>>;
+  const auto steps = mf::program<Decorated>().flow.steps;
+  std::map<std::string, Attributes> found;
+  for (const auto& decorator : steps[0].decorators) {
+    EXPECT_TRUE(decorator.statically_defined);
+    found[decorator.name] = decorator.attributes;
+  }
+  EXPECT_EQ(found["retry"], (Attributes{{"times", "1"}, {"minutes_between_retries", "2"}}));
+  EXPECT_EQ(found["timeout"], (Attributes{{"seconds", "3"}, {"minutes", "0"}, {"hours", "1"}}));
+  EXPECT_EQ(found["catch"], (Attributes{{"var", "\"trouble\""}, {"print_exception", "true"}}));
+  EXPECT_EQ(found["environment"], (Attributes{{"vars", R"({"A": "b", "C": "d"})"}}));
+  EXPECT_EQ(
+      found["resources"],
+      (Attributes{{"cpu", "0.5"}, {"gpu", "1"}, {"disk", "null"}, {"memory", "4096"}, {"shared_memory", "null"}}));
+  EXPECT_EQ(
+      found["secrets"],
+      (Attributes{{"sources", R"(["inline.x", {"type": "inline"}])"}, {"role", "null"}, {"allow_override", "false"}}));
+  EXPECT_EQ(steps[1].decorators.at(0).attributes, (Attributes{{"var", "null"}, {"print_exception", "false"}}));
+}
+
 }  // namespace

@@ -1,0 +1,232 @@
+#include "model/step_settings.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <set>
+
+#include <metaflow/error.hpp>
+
+#include <fmt/format.h>
+
+#include "base/json.hpp"
+
+namespace metaflow::model {
+namespace {
+
+constexpr const char* invalid_attribute = "Invalid decorator attribute";
+
+/// The attributes of one decorator by name. What is wrong with one is said with its step, decorator and value.
+class Attributes {
+ public:
+  Attributes(const Step& step, const Decorator& decorator) : step_(step), decorator_(decorator) {}
+
+  /// None when it is missing.
+  Value value(std::string_view name) const {
+    for (const auto& [known, json] : decorator_.attributes)
+      if (known == name) return value_of(parse_json(json, "decorator " + decorator_.name));
+    return {};
+  }
+  /// A number, or text that is one; nothing for None.
+  std::optional<double> number(std::string_view name) const {
+    const auto given = value(name);
+    if (given.is_none()) return std::nullopt;
+    auto number = std::numeric_limits<double>::quiet_NaN();
+    if (given.kind() == ValueKind::integer || given.kind() == ValueKind::real) number = given.as_real();
+    if (given.kind() == ValueKind::text) number = number_in(given.as_text());
+    if (!std::isfinite(number)) refuse(name, "is not a number");
+    return number;
+  }
+  double number_from_zero(std::string_view name, double fallback) const {
+    const auto found = number(name).value_or(fallback);
+    if (found < 0) refuse(name, "is below 0");
+    return found;
+  }
+  std::optional<double> positive(std::string_view name) const {
+    const auto found = number(name);
+    if (found && *found <= 0) refuse(name, "is not more than 0");
+    return found;
+  }
+  bool flag(std::string_view name, bool fallback) const {
+    const auto given = value(name);
+    if (given.is_none()) return fallback;
+    if (given.kind() != ValueKind::boolean) refuse(name, "is neither true nor false");
+    return given.as_boolean();
+  }
+  /// Empty for None.
+  std::string text(std::string_view name) const {
+    const auto given = value(name);
+    if (given.is_none()) return {};
+    if (given.kind() != ValueKind::text) refuse(name, "is not text");
+    return std::string(given.as_text());
+  }
+
+  [[noreturn]] void refuse(std::string_view name, std::string_view what) const {
+    refuse_all(fmt::format("{}={} {}.", name, value(name).str(), what));
+  }
+  [[noreturn]] void refuse_all(std::string_view what) const {
+    const auto place = step_.name.empty() ? std::string() : "Step '" + step_.name + "': ";
+    throw Error(ErrorCode::invalid, fmt::format("{}decorator '{}': {}", place, decorator_.name, what),
+                invalid_attribute);
+  }
+
+ private:
+  static double number_in(std::string_view text) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return error == std::errc() && end == text.data() + text.size() ? number : std::numeric_limits<double>::quiet_NaN();
+  }
+
+  const Step& step_;
+  const Decorator& decorator_;
+};
+
+std::chrono::milliseconds milliseconds(double seconds) {
+  // Far beyond any run, and far below what overflows.
+  constexpr double longest_seconds = 1e9;
+  return std::chrono::milliseconds(std::llround(std::min(seconds, longest_seconds) * 1000));
+}
+
+/// Attempts are numbered 0 to 5, and the last is for the engine itself.
+void read_retry(const Attributes& attributes, StepSettings& settings) {
+  constexpr double default_times = 3, most_times = 4, default_minutes = 2;
+  const auto times = attributes.number("times").value_or(default_times);
+  if (times < 0 || times > most_times || times != std::floor(times))
+    attributes.refuse("times", fmt::format("is not a whole number from 0 to {}", most_times));
+  settings.retries = static_cast<int>(times);
+  settings.retry_delay = milliseconds(60 * attributes.number_from_zero("minutes_between_retries", default_minutes));
+}
+
+void read_timeout(const Attributes& attributes, StepSettings& settings) {
+  const auto seconds = attributes.number_from_zero("seconds", 0) + 60 * attributes.number_from_zero("minutes", 0) +
+                       3600 * attributes.number_from_zero("hours", 0);
+  const auto limit = milliseconds(seconds);
+  if (limit.count() == 0) attributes.refuse_all("give it a limit of more than 0, as seconds, minutes or hours.");
+  settings.timeout = limit;
+}
+
+void read_catch(const Attributes& attributes, const Step& step, StepSettings& settings) {
+  // Without the body there is nothing that says how many tasks, or which step, would follow.
+  if (step.transition == Transition::foreach)
+    attributes.refuse_all("a step that goes on with a foreach cannot have it.");
+  if (step.transition == Transition::switch_on)
+    attributes.refuse_all("a step that goes on with a switch cannot have it.");
+  settings.caught = {attributes.text("var"), attributes.flag("print_exception", true)};
+}
+
+/// A dict of names and values; `what` says where it stands.
+Variables variables_of(const Attributes& attributes, const Value& value, std::string_view what) {
+  if (value.is_none()) return {};
+  if (value.kind() != ValueKind::dict)
+    attributes.refuse_all(fmt::format("{} {} is no dict of variables.", what, value.repr()));
+  Variables variables;
+  for (const auto& [name, content] : value.pairs()) {
+    variables.emplace_back(name.str(), content.str());
+    const auto& [key, text] = variables.back();
+    if (key.empty() || key.find('=') != key.npos || key.find('\0') != key.npos || text.find('\0') != text.npos)
+      attributes.refuse_all(fmt::format("'{}' cannot be an environment variable.", key));
+  }
+  return variables;
+}
+
+void read_resources(const Attributes& attributes, StepSettings& settings) {
+  ResourceSettings resources;
+  resources.cpu = attributes.positive("cpu").value_or(resources.cpu);
+  resources.memory_mb = attributes.positive("memory").value_or(resources.memory_mb);
+  if (!attributes.value("gpu").is_none()) resources.gpu = attributes.number_from_zero("gpu", 0);
+  resources.disk_mb = attributes.positive("disk");
+  resources.shared_memory_mb = attributes.positive("shared_memory");
+  settings.resources = resources;
+}
+
+bool is_secret_name(std::string_view name) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  return !name.empty() && is_letter(name[0]) &&
+         std::all_of(name.begin(), name.end(), [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); }) &&
+         !name.starts_with("METAFLOW_");
+}
+
+/// `backend.id`, or a dict of type, id and options.
+SecretSource secret_source(const Attributes& attributes, const Value& source) {
+  const bool is_text = source.kind() == ValueKind::text;
+  if (!is_text && source.kind() != ValueKind::dict)
+    attributes.refuse_all(fmt::format("the source {} is neither text nor a dict.", source.repr()));
+  const auto member = [&](std::string_view name) {
+    const auto* found = is_text ? nullptr : source.find(name);
+    return found == nullptr ? Value() : *found;
+  };
+  const auto text = is_text ? std::string(source.as_text()) : std::string();
+  const auto dot = std::min(text.find('.'), text.size());
+  const auto backend = is_text ? text.substr(0, dot) : member("type").str();
+  if (backend != "inline")
+    attributes.refuse_all(
+        fmt::format("the source {} needs the backend '{}', which is not available in this version; only 'inline' is.",
+                    source.repr(), backend));
+  SecretSource result{is_text ? text.substr(std::min(dot + 1, text.size())) : member("id").str(), {}};
+  const auto options = member("options");
+  const auto* variables = options.kind() == ValueKind::dict ? options.find("env_vars") : nullptr;
+  if (variables != nullptr) result.variables = variables_of(attributes, *variables, "env_vars");
+  for (const auto& [name, content] : result.variables)
+    if (!is_secret_name(name))
+      attributes.refuse_all(fmt::format(
+          "a secret cannot be called '{}': letters, digits and '_', and neither a digit nor METAFLOW_ in front.",
+          name));
+  return result;
+}
+
+void read_secrets(const Attributes& attributes, StepSettings& settings) {
+  settings.secrets_override = attributes.flag("allow_override", false);
+  const auto sources = attributes.value("sources");
+  if (sources.is_none()) return;
+  if (sources.kind() != ValueKind::list) attributes.refuse("sources", "is no list");
+  std::set<std::string> names;
+  for (const auto& each : sources.items()) {
+    settings.secrets.push_back(secret_source(attributes, each));
+    for (const auto& [name, content] : settings.secrets.back().variables)
+      if (!names.insert(name).second) attributes.refuse_all(fmt::format("two sources hold a secret '{}'.", name));
+  }
+}
+
+bool is_known(const std::string& decorator) {
+  const auto& known = known_decorators();
+  return std::any_of(known.begin(), known.end(), [&](const auto& each) { return each.name == decorator; });
+}
+
+void read(const Attributes& attributes, const Step& step, const std::string& decorator, StepSettings& settings) {
+  if (decorator == "retry") read_retry(attributes, settings);
+  if (decorator == "timeout") read_timeout(attributes, settings);
+  if (decorator == "catch") read_catch(attributes, step, settings);
+  if (decorator == "environment") settings.environment = variables_of(attributes, attributes.value("vars"), "vars");
+  if (decorator == "resources") read_resources(attributes, settings);
+  if (decorator == "secrets") read_secrets(attributes, settings);
+}
+
+}  // namespace
+
+StepSettings step_settings(const Step& step) {
+  StepSettings settings;
+  std::set<std::string> seen;
+  for (const auto& decorator : step.decorators) {
+    if (!is_known(decorator.name)) continue;
+    if (!seen.insert(decorator.name).second)
+      throw Error(ErrorCode::invalid, fmt::format("Step '{}' has the decorator '{}' twice.", step.name, decorator.name),
+                  "Duplicate decorators");
+    read(Attributes(step, decorator), step, decorator.name, settings);
+  }
+  return settings;
+}
+
+const std::vector<Decorator>& known_decorators() {
+  static const std::vector<Decorator> known = {
+      {"retry", {{"times", "\"3\""}, {"minutes_between_retries", "\"2\""}}},
+      {"timeout", {{"seconds", "0"}, {"minutes", "0"}, {"hours", "0"}}},
+      {"catch", {{"var", "null"}, {"print_exception", "true"}}},
+      {"environment", {{"vars", "{}"}}},
+      {"resources",
+       {{"cpu", "\"1\""}, {"gpu", "null"}, {"disk", "null"}, {"memory", "\"4096\""}, {"shared_memory", "null"}}},
+      {"secrets", {{"sources", "[]"}, {"role", "null"}, {"allow_override", "false"}}},
+  };
+  return known;
+}
+
+}  // namespace metaflow::model
