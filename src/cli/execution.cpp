@@ -114,6 +114,10 @@ void add_execution_options(Command& command) {
        .type = "DECORATOR",
        .help = "Add a decorator to all steps, for example retry:times=3. May be repeated.",
        .variable = "DECOSPECS"});
+  add({.name = "retry-delay",
+       .kind = OptionKind::flag,
+       .help = "Wait before a retry for as long as its step asks; otherwise retries start at once.",
+       .off_name = "no-retry-delay"});
   add({.name = "isolation",
        .help = "How tasks start: as forked copies of this program, or as fresh processes.",
        .default_text = "fork",
@@ -129,14 +133,17 @@ Execution::Execution(const Invocation& invocation, std::string datastore_root)
   launcher_ = make_launcher(invocation, program_, root_, decospecs);
 }
 
-runtime::RunOptions run_options(const Arguments& own, std::string name_space) {
+runtime::RunOptions run_options(const Invocation& invocation, std::string name_space) {
+  const auto& own = invocation.own;
   return {.max_workers = static_cast<int>(own.integer("max-workers")),
           .max_num_splits = static_cast<int>(own.integer("max-num-splits")),
           .max_log_bytes = static_cast<std::uint64_t>(own.integer("max-log-size")) * 1'000'000,
           .tags = user_tags(own),
           .name_space = std::move(name_space),
           .run_id_file = own.text("run-id-file"),
-          .runner_attribute_file = own.text("runner-attribute-file")};
+          .runner_attribute_file = own.text("runner-attribute-file"),
+          .retry_delay = own.flag("retry-delay"),
+          .script = invocation.script};
 }
 
 }  // namespace metaflow::cli

@@ -31,6 +31,6 @@ class Execution {
 };
 
 /// Those of add_execution_options; client calls inside the run see `name_space`.
-runtime::RunOptions run_options(const Arguments& own, std::string name_space);
+runtime::RunOptions run_options(const Invocation& invocation, std::string name_space);
 
 }  // namespace metaflow::cli

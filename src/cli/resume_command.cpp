@@ -56,7 +56,7 @@ void describe_resume(Command& command, const model::Flow&) {
 
 int execute_resume(Invocation& invocation) {
   Execution execution(invocation, find_datastore_root(invocation, false));
-  auto options = run_options(invocation.own, metadata::current_identity().name_space());
+  auto options = run_options(invocation, metadata::current_identity().name_space());
   options.run_id = new_run_id(invocation.own);
   validate_flow(execution.program().flow, invocation.console);
   LocalStores stores(execution.datastore_root());

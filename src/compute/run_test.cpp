@@ -216,6 +216,57 @@ TEST_F(RunTest, ARetriedAttemptStartsFromTheParentAndSucceeds) {
   EXPECT_EQ(artifact("start", "1", "_task_ok"), Value(true));
 }
 
+StepResult fails(const std::string& message) {
+  StepResult result;
+  result.failure = Failure{"std::runtime_error", message, message, ""};
+  return result;
+}
+
+TEST_F(RunTest, ACaughtFailureGoesOnWithItsExceptionInTheVariable) {
+  HandMadeFlow flow("Catch");
+  auto& start = flow.linear("start", "end", [](TaskContext& task) {
+    put(task, "x", 1);
+    return fails("boom");
+  });
+  start.decorators = {{"catch", {{"var", "\"trouble\""}}}};
+  flow.end();
+  EXPECT_EQ(run(flow), 0) << out_ << err_;
+  EXPECT_EQ(artifact("start", "1", "_task_ok"), Value(true));
+  EXPECT_EQ(artifact("start", "1", "_success"), Value(false));
+  EXPECT_TRUE(artifact("start", "1", "_exception").is_none());
+  EXPECT_THAT(artifact("end", "2", "trouble").repr(), HasSubstr("boom"));
+  EXPECT_THAT(artifact("end", "2", "_catch_exception").repr(), HasSubstr("boom"));
+  EXPECT_EQ(artifact("end", "2", "x"), Value(1));
+  EXPECT_THAT(out_, HasSubstr("] >  std::runtime_error: boom\n"));
+}
+
+TEST_F(RunTest, OnlyTheLastAttemptIsCaught) {
+  HandMadeFlow flow("Late");
+  auto& start = flow.linear(
+      "start", "end", [](TaskContext& task) { return fails("attempt " + std::to_string(task.current().retry_count)); });
+  start.decorators = {{"catch", {{"var", "\"trouble\""}, {"print_exception", "false"}}}, {"retry", {{"times", "1"}}}};
+  flow.end();
+  EXPECT_EQ(run(flow), 0) << out_ << err_;
+  EXPECT_THAT(artifact("end", "2", "trouble").repr(), HasSubstr("attempt 1"));
+  EXPECT_THAT(out_, HasSubstr("] std::runtime_error: attempt 0\n"));
+  EXPECT_THAT(out_, testing::Not(HasSubstr("attempt 1")));
+}
+
+TEST_F(RunTest, ACaughtStepThatGoesWellSetsItsVariableToNone) {
+  HandMadeFlow flow("Well");
+  flow.linear("start", "end",
+              [](TaskContext& task) {
+                put(task, "trouble", 1);
+                return StepResult();
+              })
+      .decorators = {{"catch", {{"var", "\"trouble\""}}}};
+  flow.end();
+  EXPECT_EQ(run(flow), 0) << out_ << err_;
+  EXPECT_TRUE(artifact("start", "1", "trouble").is_none());
+  EXPECT_TRUE(artifact("start", "1", "_catch_exception").is_none());
+  EXPECT_EQ(artifact("start", "1", "_success"), Value(true));
+}
+
 TEST_F(RunTest, PrintedLinesAreStoredInOrderWhateverTheirBytes) {
   HandMadeFlow flow("Prints");
   flow.end("start", [](TaskContext&) {

@@ -31,6 +31,12 @@ struct TaskRequest {
   /// Where the attempt makes its temporary folder if the body asks for one; whoever started the process removes what is
   /// left of it. Empty: the attempt chooses.
   std::string temporary_folder = {};
+  /// How this attempt has failed already, in a process that was not there any more to store it: the body is not run,
+  /// and the attempt is stored as one that failed so.
+  std::optional<Failure> failure = {};
+
+  /// Nothing of the step's own runs: the attempt only stores a failure that came before it.
+  bool is_fallback() const { return attempt > max_user_code_retries; }
 };
 
 /// What a task tells the scheduler when it has finished its own writes; nothing arrives from one that died.

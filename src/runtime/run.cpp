@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdio>
 #include <limits>
+#include <span>
 
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -125,12 +126,24 @@ void write_run_files(const RunOptions& options, const metadata::RunRecord& run) 
         JsonObject().text("run_id", run.run).text("flow_name", run.flow).text("metadata", "local").take());
 }
 
-void print_end(const RunEnd& end) {
+/// Which tasks failed and why, and what to type next.
+std::string failure_summary(const RunEnd& end, const std::string& run, const std::string& script) {
+  constexpr std::size_t most = 10;
+  const auto count = end.failures.size();
+  std::string text;
+  if (count > 0) text = count == 1 ? "1 task failed:\n" : fmt::format("{} tasks failed:\n", count);
+  for (const auto& task : std::span(end.failures).first(std::min(count, most)))
+    text += fmt::format("    {}: {}\n        {} logs {}\n", task.pathspec, task.why, script, task.pathspec);
+  if (count > most) text += fmt::format("    and {} more\n", count - most);
+  return text + fmt::format("To go on from what has succeeded:\n    {} resume --origin-run-id {}\n", script, run);
+}
+
+void print_end(const RunEnd& end, const std::string& run, const std::string& script) {
   if (end.kind == RunEnd::Kind::interrupted)
     std::fputs("Aborted!\n", stderr);
   else if (end.kind == RunEnd::Kind::failed)
-    std::fprintf(stderr, "    %s:\n    %s\n\n", end.is_internal ? "Internal error" : "Step failure",
-                 end.message.c_str());
+    std::fprintf(stderr, "    %s:\n    %s\n\n%s", end.is_internal ? "Internal error" : "Step failure",
+                 end.message.c_str(), failure_summary(end, run, script).c_str());
 }
 
 [[noreturn]] void throw_log_error(int reason) {
@@ -145,10 +158,9 @@ void die_by(int signal_number) {
   ::raise(signal_number);
 }
 
-/// From the taking of the id to the last task.
-RunEnd conduct_in(Loop& loop, const FlowProgram& program, const RunOptions& options, Stores stores, Launcher& launcher,
-                  Clock& clock, RunLog& run_log, const Prepare& prepare) {
-  const auto run = create_run(program, options, stores.metadata);
+/// From its first record to its last task.
+RunEnd conduct_in(Loop& loop, const FlowProgram& program, const RunOptions& options, const metadata::RunRecord& run,
+                  Stores stores, Launcher& launcher, Clock& clock, RunLog& run_log, const Prepare& prepare) {
   write_run_files(options, run);
   std::fflush(stdout);
   auto beginning = prepare(run, run_log, [&] { return loop.interrupted_by() != 0; });
@@ -170,15 +182,18 @@ int conduct_run(const FlowProgram& program, const RunOptions& options, Stores st
   raise_open_file_limit();
   int interrupted_by = 0, log_error = 0;
   RunEnd end;
+  std::string run_id;
   {
     Loop loop(launcher, clock);
     RunLog run_log(STDOUT_FILENO);
-    end = conduct_in(loop, program, options, stores, launcher, clock, run_log, prepare);
+    const auto run = create_run(program, options, stores.metadata);
+    run_id = run.run;
+    end = conduct_in(loop, program, options, run, stores, launcher, clock, run_log, prepare);
     interrupted_by = loop.interrupted_by();
     run_log.flush();
     log_error = run_log.write_error();
   }
-  print_end(end);
+  print_end(end, run_id, options.script);
   if (interrupted_by == SIGTERM || interrupted_by == SIGHUP) die_by(interrupted_by);
   if (log_error != 0) throw_log_error(log_error);
   return end.kind == RunEnd::Kind::done ? 0 : 1;

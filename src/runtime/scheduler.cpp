@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "runtime/failures.hpp"
 #include "runtime/input_paths.hpp"
 
 namespace metaflow::runtime {
@@ -16,6 +17,9 @@ namespace {
 
 constexpr std::int64_t second_us = 1'000'000;
 constexpr std::int64_t grace_period_us = 5 * second_us;
+// A killed process ends at once, unless the kernel holds it in a sleep that nothing interrupts.
+constexpr std::int64_t death_us = 5 * second_us;
+constexpr int most_fallbacks = 3;
 constexpr std::int64_t progress_interval_us = 300 * second_us;
 constexpr std::int64_t status_interval_us = second_us / 10;
 constexpr std::size_t wide = 20;  // tasks from which a status line is worth its place
@@ -24,16 +28,17 @@ constexpr std::string_view killed_notice = "[KILLED BY ORCHESTRATOR]";
 
 std::size_t index_of(OutputStream stream) { return stream == OutputStream::out ? 0 : 1; }
 
-/// `times` of the step's @retry: JSON text, a number or a string of one.
-int retries_of(const model::Step& step) {
-  constexpr int default_times = 3;
-  for (const auto& decorator : step.decorators) {
-    if (decorator.name != "retry") continue;
-    for (const auto& [name, json] : decorator.attributes)
-      if (name == "times") return std::atoi(json.c_str() + (json.starts_with('"') ? 1 : 0));
-    return default_times;
-  }
-  return 0;
+/// Says what the task itself could not say.
+std::string death_text(const ExitStatus& status) {
+  if (status.signal != 0)
+    return fmt::format("The process of this task was ended by signal {} ({}).", status.signal,
+                       ::strsignal(status.signal));
+  return fmt::format("The process of this task exited with code {} before the step was complete.", status.code);
+}
+
+std::string cause(const Finished& event) {
+  if (!event.outcome) return death_text(event.status);
+  return event.outcome->failure ? summary(*event.outcome->failure) : "It could not be completed; its log says why.";
 }
 
 }  // namespace
@@ -54,8 +59,7 @@ Scheduler::Scheduler(const FlowProgram& program, const metadata::RunRecord& run,
       origin_run_id_(std::move(beginning.origin_run_id)),
       started_us_(clock.now_microseconds()),
       next_progress_us_(started_us_ + progress_interval_us) {
-  for (const auto& step : program.flow.steps)
-    retries_.push_back(std::min(retries_of(step), datastore::max_attempts - 1));
+  for (const auto& step : program.flow.steps) settings_.push_back(model::step_settings(step));
   for (std::size_t i = 0; i < beginning.done.size(); ++i) counts_[i].done = beginning.done[i];
 }
 
@@ -64,10 +68,16 @@ std::string Scheduler::pathspec(std::size_t step, std::uint64_t task) const {
   return fmt::format("{}/{}/{}", run_.run, name, task);
 }
 
+bool Scheduler::has_slot() const noexcept {
+  return !stopping_ && !slots_exhausted_ && running_.size() < static_cast<std::size_t>(options_.max_workers);
+}
+
 void Scheduler::launch_ready() {
-  while (!stopping_ && !slots_exhausted_ && plan_.ready_count() > 0 &&
-         running_.size() < static_cast<std::size_t>(options_.max_workers))
-    launch(plan_.take());
+  while (has_slot() && !waiting_.empty() && waiting_.begin()->first <= now()) {
+    auto task = std::move(waiting_.extract(waiting_.begin()).mapped());
+    start_attempt(std::move(task.planned), std::move(task.request));
+  }
+  while (has_slot() && plan_.ready_count() > 0) launch(plan_.take());
 }
 
 void Scheduler::launch(PlannedTask planned) {
@@ -82,7 +92,7 @@ TaskRequest Scheduler::make_request(const PlannedTask& planned) {
   TaskRequest request{.step = program_.flow.steps[planned.step].name,
                       .run = run_.run,
                       .task = std::to_string(++last_task_),
-                      .max_user_code_retries = retries_[planned.step],
+                      .max_user_code_retries = settings_[planned.step].retries,
                       .input_paths = encode_input_paths(inputs),
                       .created_ms = last_created_ms_,
                       .origin_run_id = origin_run_id_,
@@ -110,16 +120,18 @@ void Scheduler::start_attempt(PlannedTask planned, TaskRequest request) {
     launcher_.launch(handle, task.request);
     ++counts_[task.planned.step].running;
   } catch (const Error& error) {
-    if (error.code() == ErrorCode::exhausted && running_.size() > 1 && task.request.attempt == 0) {
-      // No room beside what runs: the task waits until another has ended. Its id was not seen by anybody yet.
-      plan_.put_back(std::move(task.planned));
-      --last_task_;
-      slots_exhausted_ = true;
-      running_.erase(entry);
-      return;
-    }
+    auto refused = std::move(task);
     running_.erase(entry);
-    throw;
+    if (error.code() != ErrorCode::exhausted || running_.empty()) throw;
+    // No room beside what runs: the task waits until another has ended.
+    slots_exhausted_ = true;
+    if (refused.request.attempt > 0 || refused.request.failure) {
+      waiting_.emplace(now(),
+                       Waiting{std::move(refused.planned), std::move(refused.request), "There was no room for it."});
+    } else {
+      plan_.put_back(std::move(refused.planned));
+      --last_task_;  // nobody has seen its id yet
+    }
   }
 }
 
@@ -134,8 +146,14 @@ void Scheduler::take(const LauncherEvent& event) {
 
 void Scheduler::on_started(Running& task, const Started& event) {
   task.head = fmt::format("{}/{}/{} ({})", task.request.run, task.request.step, task.request.task, event.label);
-  const auto* text = task.request.attempt == 0 ? "Task is starting." : "Task is starting (retry).";
+  if (task.request.failure) return;  // the attempt has been announced
+  const bool is_fallback = task.request.is_fallback();
+  const auto* text = task.request.attempt == 0 ? "Task is starting."
+                     : is_fallback             ? "Task fallback is starting to handle the failure."
+                                               : "Task is starting (retry).";
   run_log_.task_line(now(), task.head, text, Tone::system);
+  if (const auto& limit = settings_[task.planned.step].timeout; limit && !is_fallback)
+    set_due(task, now() + std::chrono::microseconds(*limit).count());
 }
 
 void Scheduler::on_output(Running& task, const Output& event) {
@@ -167,14 +185,24 @@ void Scheduler::on_finished(Entry entry, const Finished& event) {
     task.lines[index_of(stream)].finish([&](std::string_view line) { show_line(task, stream, line); });
   --counts_[task.planned.step].running;
   slots_exhausted_ = false;
+  set_due(task, 0);
   // The outcome is sent after all is stored: what the process did afterwards does not undo it.
   const bool succeeded = event.outcome && event.outcome->succeeded;
   auto ended = std::move(task);
   running_.erase(entry);
   if (succeeded)
     succeed(ended, *event.outcome);
+  else if (ended.timed_out && !event.outcome && !stopping_)
+    store_timeout(ended);
   else
     fail(ended, event);
+}
+
+/// The process that ran out of time cannot store how its attempt ended: another one does, and fails in its place.
+void Scheduler::store_timeout(Running& task) {
+  store_logs(task);
+  task.request.failure = timeout_failure(task.request.step, *settings_[task.planned.step].timeout);
+  start_attempt(std::move(task.planned), std::move(task.request));
 }
 
 void Scheduler::succeed(Running& task, const TaskOutcome& outcome) {
@@ -201,30 +229,62 @@ void Scheduler::succeed(Running& task, const TaskOutcome& outcome) {
 void Scheduler::fail(Running& task, const Finished& event) {
   const auto& status = event.status;
   const bool crashed = status.signal == SIGSEGV;
-  if (!event.outcome && !crashed && !task.killed) explain_death(task, status);
+  if (!event.outcome && !crashed && !task.killed) own_line(task, OutputStream::err, death_text(status), Tone::bad);
   own_line(task, OutputStream::err, crashed ? "Task failed with a segmentation fault." : "Task failed.", Tone::bad);
   store_logs(task);
   const bool retry_allowed = !stopping_ && status.code != exit_code_never_retry;
-  if (retry_allowed && task.request.attempt < retries_[task.planned.step]) {
-    ++task.request.attempt;
-    return start_attempt(std::move(task.planned), std::move(task.request));
-  }
+  if (retry_allowed && may_try_again(task)) return try_again(task, cause(event));
   if (!retry_allowed) run_log_.run_line(now(), "This failed task will not be retried.", Tone::bad);
+  // What was killed as the run had failed has no cause of its own.
+  if (!task.killed) add_failure(task.request, cause(event));
   if (!stopping_)
     stop({RunEnd::Kind::failed, fmt::format("Step {} (task-id {}) failed.", task.request.step, task.request.task)});
 }
 
-/// Says what the task itself could not say.
-void Scheduler::explain_death(Running& task, const ExitStatus& status) {
-  if (status.signal != 0)
-    own_line(
-        task, OutputStream::err,
-        fmt::format("The process of this task was ended by signal {} ({}).", status.signal, ::strsignal(status.signal)),
-        Tone::bad);
-  else
-    own_line(task, OutputStream::err,
-             fmt::format("The process of this task exited with code {} before the step was complete.", status.code),
-             Tone::bad);
+/// After the attempts of the body there are some more for `@catch`, which run nothing of the step's own.
+bool Scheduler::may_try_again(const Running& task) const {
+  const auto& settings = settings_[task.planned.step];
+  const int last = settings.retries + (settings.caught ? most_fallbacks : 0);
+  return task.request.attempt < std::min(last, datastore::max_attempts - 1);
+}
+
+void Scheduler::add_failure(const TaskRequest& request, std::string why) {
+  failures_.push_back({fmt::format("{}/{}/{}", request.run, request.step, request.task), std::move(why)});
+}
+
+void Scheduler::try_again(Running& task, std::string why) {
+  auto& request = task.request;
+  ++request.attempt;
+  request.failure.reset();
+  const auto delay = settings_[task.planned.step].retry_delay;
+  if (!options_.retry_delay || delay.count() == 0 || request.is_fallback())
+    return start_attempt(std::move(task.planned), std::move(request));
+  run_log_.task_line(now(), task.head, fmt::format("Task will be retried in {}.", duration_text(delay)), Tone::system);
+  waiting_.emplace(now() + std::chrono::microseconds(delay).count(),
+                   Waiting{std::move(task.planned), std::move(request), std::move(why)});
+}
+
+void Scheduler::set_due(Running& task, std::int64_t microseconds) {
+  due_.erase({task.due_us, task.handle});
+  task.due_us = microseconds;
+  if (microseconds != 0) due_.emplace(microseconds, task.handle);
+}
+
+void Scheduler::come_due(Entry entry) {
+  auto& task = entry->second;
+  if (!task.killed) {
+    task.timed_out = true;
+    return kill(task);
+  }
+  own_line(task, OutputStream::err, "The process of this task was killed but does not end; it is left to itself.",
+           Tone::bad);
+  on_finished(entry, {task.handle, {.signal = SIGKILL}, std::nullopt});
+}
+
+/// Its descendants die with it: the launcher sees to that.
+void Scheduler::kill(Running& task) {
+  launcher_.signal(task.handle, SIGKILL);
+  if (!std::exchange(task.killed, true)) set_due(task, now() + death_us);
 }
 
 void Scheduler::store_logs(Running& task) {
@@ -273,6 +333,8 @@ void Scheduler::announce_termination() {
   for (auto& [handle, task] : running_)
     for (const auto stream : {OutputStream::out, OutputStream::err}) own_line(task, stream, killed_notice, Tone::bad);
   for (auto& [handle, task] : running_) store_logs(task);
+  for (auto& [time, task] : waiting_) add_failure(task.request, std::move(task.why));
+  waiting_.clear();
   grace_ends_us_ = now() + grace_period_us;
 }
 
@@ -284,10 +346,7 @@ void Scheduler::kill_rest() {
                                   running_.size(), (now() - (grace_ends_us_ - grace_period_us)) / second_us),
                       Tone::bad);
   flush_notice();
-  for (auto& [handle, task] : running_) {
-    task.killed = true;
-    launcher_.signal(handle, SIGKILL);
-  }
+  for (auto& [handle, task] : running_) kill(task);
 }
 
 void Scheduler::flush_notice() {
@@ -295,6 +354,7 @@ void Scheduler::flush_notice() {
 }
 
 void Scheduler::on_time() {
+  while (!due_.empty() && due_.begin()->first <= now()) come_due(running_.find(due_.begin()->second));
   if (stopping_ && !grace_over_ && now() >= grace_ends_us_) kill_rest();
   if (now() < next_progress_us_) return;
   next_progress_us_ += progress_interval_us;
@@ -302,8 +362,14 @@ void Scheduler::on_time() {
 }
 
 std::int64_t Scheduler::next_deadline() const noexcept {
-  if (stopping_) return grace_over_ ? std::numeric_limits<std::int64_t>::max() : grace_ends_us_;
-  return run_log_.on_terminal() ? std::min(next_progress_us_, now() + status_interval_us) : next_progress_us_;
+  auto next = next_progress_us_;
+  if (stopping_)
+    next = grace_over_ ? std::numeric_limits<std::int64_t>::max() : grace_ends_us_;
+  else if (run_log_.on_terminal())
+    next = std::min(next, now() + status_interval_us);
+  if (!due_.empty()) next = std::min(next, due_.begin()->first);
+  if (has_slot() && !waiting_.empty()) next = std::min(next, waiting_.begin()->first);
+  return next;
 }
 
 RunEnd Scheduler::end() {
@@ -312,6 +378,7 @@ RunEnd Scheduler::end() {
     flush_notice();
   else
     run_log_.run_line(now(), "Done!", Tone::system);
+  end_.failures = failures_;
   return end_;
 }
 

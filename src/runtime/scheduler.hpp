@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "base/clock.hpp"
 #include "datastore/task_store.hpp"
 #include "metadata/metadata.hpp"
+#include "model/step_settings.hpp"
 #include "runtime/launcher.hpp"
 #include "runtime/plan.hpp"
 #include "runtime/run.hpp"
@@ -19,11 +21,18 @@
 
 namespace metaflow::runtime {
 
+/// A task that has failed for good.
+struct FailedTask {
+  std::string pathspec;  ///< `run/step/task`
+  std::string why;       ///< in one line
+};
+
 /// How a run ended.
 struct RunEnd {
   enum class Kind { done, failed, interrupted } kind = Kind::done;
   std::string message;       ///< failed: text for the error block
   bool is_internal = false;  ///< failed: by a disagreement, not by a task
+  std::vector<FailedTask> failures = {};
 };
 
 /// Where a scheduler takes up a run: at its first step, or, of a run that is resumed, behind what is finished already.
@@ -48,14 +57,16 @@ class Scheduler {
   void take(const LauncherEvent& event);
   /// Ctrl-C and its like: no new launches; running tasks may end in the next seconds. The second time they are killed.
   void interrupt(int signal_number);
-  /// Whatever is due by the clock: the end of the grace period, progress lines.
+  /// Whatever is due by the clock: limits of tasks, the end of the grace period, progress lines.
   void on_time();
   /// When on_time() has to be called at the latest, by the clock.
   std::int64_t next_deadline() const noexcept;
   /// Stores collected log lines, and refreshes the status line.
   void end_turn();
 
-  bool finished() const noexcept { return running_.empty() && (stopping_ || plan_.ready_count() == 0); }
+  bool finished() const noexcept {
+    return running_.empty() && (stopping_ || (plan_.ready_count() == 0 && waiting_.empty()));
+  }
   RunEnd end();
 
  private:
@@ -67,10 +78,18 @@ class Scheduler {
     LineSplitter lines[2];
     StoredLog stored[2];
     bool has_news = false;
-    bool killed = false;
+    bool killed = false, timed_out = false;
+    std::int64_t due_us = 0;  // when it reaches its limit or, once killed, is given up; 0: never
+  };
+  /// A further attempt, until its time has come or there is room for it.
+  struct Waiting {
+    PlannedTask planned;
+    TaskRequest request;
+    std::string why;  // the attempt before it failed
   };
   using Entry = std::map<AttemptHandle, Running>::iterator;
 
+  bool has_slot() const noexcept;
   void launch(PlannedTask planned);
   TaskRequest make_request(const PlannedTask& planned);
   void start_attempt(PlannedTask planned, TaskRequest request);
@@ -78,8 +97,14 @@ class Scheduler {
   void on_output(Running& task, const Output& event);
   void on_finished(Entry entry, const Finished& event);
   void succeed(Running& task, const TaskOutcome& outcome);
+  void store_timeout(Running& task);
   void fail(Running& task, const Finished& event);
-  void explain_death(Running& task, const ExitStatus& status);
+  void try_again(Running& task, std::string why);
+  void add_failure(const TaskRequest& request, std::string why);
+  bool may_try_again(const Running& task) const;
+  void set_due(Running& task, std::int64_t microseconds);
+  void come_due(Entry entry);
+  void kill(Running& task);
   void show_line(Running& task, OutputStream stream, std::string_view line);
   void own_line(Running& task, OutputStream stream, std::string_view text, Tone tone);
   void store_logs(Running& task);
@@ -105,8 +130,11 @@ class Scheduler {
   struct StepCount {
     std::uint64_t running = 0, done = 0;
   };
-  std::vector<StepCount> counts_;  // by step
-  std::vector<int> retries_;       // by step
+  std::vector<StepCount> counts_;              // by step
+  std::vector<model::StepSettings> settings_;  // by step
+  std::set<std::pair<std::int64_t, AttemptHandle>> due_;
+  std::multimap<std::int64_t, Waiting> waiting_;  // by the time they may start
+  std::vector<FailedTask> failures_;
   LogStamper stamper_;
   AttemptHandle last_attempt_ = 0;
   std::uint64_t last_task_;

@@ -21,8 +21,10 @@ namespace {
 
 using model::Transition;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 class HandWoundClock final : public Clock {
  public:
@@ -55,6 +57,7 @@ class ScriptedLauncher final : public Launcher {
   void signal(AttemptHandle attempt, int signal_number) override {
     if (!running_.contains(attempt)) return;
     signals.push_back(signal_number);
+    if (deaf) return;
     ends_.push_back({attempt, {0, signal_number}, std::nullopt});
   }
   int descriptor() const override { return ready_.get(); }
@@ -73,6 +76,7 @@ class ScriptedLauncher final : public Launcher {
   std::size_t capacity = 1000, most_at_once = 0;
   std::vector<TaskRequest> requests;
   std::vector<int> signals;
+  bool deaf = false;  ///< no process ends when it is told to
 
  private:
   Script script_;
@@ -122,6 +126,7 @@ class SchedulerTest : public testing::Test {
         },
         clock_);
     launcher_->capacity = capacity_;
+    launcher_->deaf = deaf_;
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();
     const int code = run_flow(program_, options, {}, {*objects_, *metadata_}, *launcher_, clock_);
@@ -153,6 +158,7 @@ class SchedulerTest : public testing::Test {
   FlowProgram program_;
   std::optional<ScriptedLauncher> launcher_;
   std::size_t capacity_ = 1000;
+  bool deaf_ = false;
   std::string out_, err_;
 };
 
@@ -250,7 +256,7 @@ TEST_F(SchedulerTest, AFailedTaskFailsTheRun) {
   EXPECT_THAT(out_, HasSubstr(" Terminating 0 active tasks...\n"));
   EXPECT_THAT(out_, HasSubstr(" Flushing logs...\n"));
   EXPECT_THAT(out_, Not(HasSubstr("Done!")));
-  EXPECT_EQ(err_, "    Step failure:\n    Step start (task-id 1) failed.\n\n");
+  EXPECT_THAT(err_, StartsWith("    Step failure:\n    Step start (task-id 1) failed.\n\n"));
 }
 
 TEST_F(SchedulerTest, AHangingSiblingOfAFailedTaskIsKilledAfterFiveSeconds) {
@@ -293,6 +299,120 @@ TEST_F(SchedulerTest, ExitCode202IsNeverRetried) {
   EXPECT_EQ(run(steps, {{"start", [](const TaskRequest&) { return failed(202); }}}), 1);
   EXPECT_THAT(launched(), ElementsAre("start/1"));
   EXPECT_THAT(out_, HasSubstr("This failed task will not be retried.\n"));
+}
+
+std::vector<model::Step> one_step_with(std::vector<model::Decorator> decorators) {
+  auto start = step("start", Transition::linear, {"end"});
+  start.decorators = std::move(decorators);
+  return {start, step("end", Transition::none, {})};
+}
+Finished stored_failure(const TaskRequest& request) {
+  return {0, {.code = 1}, TaskOutcome{.succeeded = false, .failure = request.failure}};
+}
+
+TEST_F(SchedulerTest, ATaskOverItsLimitIsKilledAndItsFailureStoredByAnotherProcess) {
+  EXPECT_EQ(
+      run(one_step_with({{"timeout", {{"seconds", "3"}}}}),
+          {{"start", [](const TaskRequest& request) { return request.failure ? stored_failure(request) : hangs(); }}}),
+      1);
+  EXPECT_THAT(launcher_->signals, ElementsAre(SIGKILL));
+  ASSERT_THAT(launched(), ElementsAre("start/1", "start/1"));
+  EXPECT_EQ(launcher_->requests[1].attempt, 0);
+  EXPECT_EQ(launcher_->requests[1].failure.value().type, "metaflow.plugins.timeout_decorator.TimeoutException");
+  EXPECT_EQ(out_.find("Task is starting."), out_.rfind("Task is starting.")) << out_;
+  EXPECT_THAT(err_, HasSubstr("/start/1: metaflow.plugins.timeout_decorator.TimeoutException: Step start timed out "
+                              "after 3 s.\n"));
+}
+
+TEST_F(SchedulerTest, ATaskThatEndsWithinItsLimitIsLeftAlone) {
+  const auto takes_two_seconds = [this](const TaskRequest&) {
+    clock_.wind(2'000'000);
+    return went_to({"end"});
+  };
+  EXPECT_EQ(run(one_step_with({{"timeout", {{"seconds", "3"}}}}), {{"start", takes_two_seconds}}), 0);
+  EXPECT_THAT(launcher_->signals, ElementsAre());
+}
+
+TEST_F(SchedulerTest, ATimedOutAttemptIsRetriedAndMayBeCaughtWhenStored) {
+  EXPECT_EQ(run(one_step_with({{"timeout", {{"seconds", "3"}}}, {"retry", {{"times", "1"}}}, {"catch", {}}}),
+                {{"start",
+                  [](const TaskRequest& request) -> std::optional<Finished> {
+                    if (!request.failure) return hangs();
+                    return request.attempt == 0 ? stored_failure(request) : went_to({"end"});
+                  }}}),
+            0);
+  std::vector<std::pair<int, bool>> attempts;
+  for (const auto& request : launcher_->requests)
+    if (request.step == "start") attempts.emplace_back(request.attempt, request.failure.has_value());
+  EXPECT_THAT(attempts, ElementsAre(std::pair(0, false), std::pair(0, true), std::pair(1, false), std::pair(1, true)));
+}
+
+TEST_F(SchedulerTest, AProcessThatNothingEndsIsGivenUp) {
+  deaf_ = true;
+  EXPECT_EQ(
+      run(one_step_with({{"timeout", {{"seconds", "3"}}}}),
+          {{"start", [](const TaskRequest& request) { return request.failure ? stored_failure(request) : hangs(); }}}),
+      1);
+  EXPECT_THAT(out_, HasSubstr("The process of this task was killed but does not end; it is left to itself.\n"));
+  EXPECT_THAT(err_, HasSubstr("timed out after 3 s."));
+}
+
+TEST_F(SchedulerTest, ARunThatStopsWaitsForNoProcessThatNothingEnds) {
+  deaf_ = true;
+  EXPECT_EQ(run(two_branches(), {{"a", [](const TaskRequest&) { return failed(); }},
+                                 {"b", [](const TaskRequest&) { return hangs(); }}}),
+            1);
+  EXPECT_THAT(out_, HasSubstr("/b/3 (pid 600)] The process of this task was killed but does not end"));
+}
+
+TEST_F(SchedulerTest, AfterTheLastAttemptOfACaughtStepFallbacksHandleItsDeath) {
+  EXPECT_EQ(
+      run(one_step_with({{"retry", {{"times", "1"}}}, {"catch", {}}}),
+          {{"start", [](const TaskRequest& request) { return request.is_fallback() ? went_to({"end"}) : failed(3); }}}),
+      0);
+  EXPECT_THAT(launched(), ElementsAre("start/1", "start/1", "start/1", "end/2"));
+  EXPECT_THAT(out_, HasSubstr("Task fallback is starting to handle the failure.\n"));
+}
+
+TEST_F(SchedulerTest, FallbacksAreThreeAndAttemptsSixAtMost) {
+  const auto always_dies = [](const TaskRequest&) { return failed(3); };
+  EXPECT_EQ(run(one_step_with({{"retry", {{"times", "1"}}}, {"catch", {}}}), {{"start", always_dies}}), 1);
+  EXPECT_EQ(launched().size(), 5u);
+  EXPECT_EQ(run(one_step_with({{"retry", {{"times", "4"}}}, {"catch", {}}}), {{"start", always_dies}}), 1);
+  EXPECT_EQ(launched().size(), 6u);
+  EXPECT_EQ(launcher_->requests.back().attempt, 5);
+}
+
+TEST_F(SchedulerTest, ARetryWaitsOnlyWhenAsked) {
+  const auto fails_once = [](const TaskRequest& request) { return request.attempt == 0 ? failed() : went_to({"end"}); };
+  const auto steps = one_step_with({{"retry", {{"times", "1"}, {"minutes_between_retries", "2"}}}});
+  const auto before = clock_.now_microseconds();
+  EXPECT_EQ(run(steps, {{"start", fails_once}}), 0);
+  EXPECT_LT(clock_.now_microseconds() - before, 60'000'000);
+  EXPECT_EQ(run(steps, {{"start", fails_once}}, {.retry_delay = true}), 0);
+  EXPECT_GE(clock_.now_microseconds() - before, 120'000'000);
+  EXPECT_THAT(out_, HasSubstr("Task will be retried in 2 min.\n"));
+}
+
+TEST_F(SchedulerTest, AFailedRunSaysWhatToTypeNext) {
+  EXPECT_EQ(run(two_branches(), {{"a", [](const TaskRequest&) { return failed(3); }}}, {.script = "./films"}), 1);
+  const auto id = launcher_->requests.front().run;
+  EXPECT_THAT(err_, HasSubstr("1 task failed:\n    " + id +
+                              "/a/2: The process of this task exited with code 3 before the step was complete.\n"
+                              "        ./films logs " +
+                              id + "/a/2\n"));
+  EXPECT_THAT(err_, EndsWith("    ./films resume --origin-run-id " + id + "\n"));
+}
+
+TEST_F(SchedulerTest, AListOfManyFailuresIsCut) {
+  const std::vector<std::string> items(15, "x");
+  EXPECT_EQ(run({step("start", Transition::foreach, {"body"}), step("body", Transition::linear, {"join"}),
+                 join("join", "end"), step("end", Transition::none, {})},
+                {{"start", [&](const TaskRequest&) { return went_to({"body"}, items); }},
+                 {"body", [](const TaskRequest&) { return failed(); }}}),
+            1);
+  EXPECT_THAT(err_, HasSubstr("15 tasks failed:\n"));
+  EXPECT_THAT(err_, HasSubstr("    and 5 more\n"));
 }
 
 TEST_F(SchedulerTest, TooManySplitsFailTheRunThoughTheSplitSucceeded) {

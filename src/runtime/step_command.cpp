@@ -2,11 +2,14 @@
 
 #include <cstdlib>
 
+#include "runtime/task_codec.hpp"
+
 namespace metaflow::runtime {
 namespace {
 
 constexpr const char* created_variable = "METAFLOW_TASK_CREATED_MS";
 constexpr const char* folder_variable = "METAFLOW_TASK_FOLDER";
+constexpr const char* failure_variable = "METAFLOW_TASK_FAILURE";
 
 }  // namespace
 
@@ -31,6 +34,7 @@ std::vector<std::string> step_arguments(const TaskRequest& request) {
 void export_to_environment(const TaskRequest& request) {
   ::setenv(created_variable, std::to_string(request.created_ms).c_str(), 1);
   ::setenv(folder_variable, request.temporary_folder.c_str(), 1);
+  if (request.failure) ::setenv(failure_variable, encode_failure(*request.failure).c_str(), 1);
 }
 
 void import_from_environment(TaskRequest& request, std::int64_t now_ms) {
@@ -40,6 +44,8 @@ void import_from_environment(TaskRequest& request, std::int64_t now_ms) {
   request.temporary_folder = folder == nullptr ? "" : folder;
   ::unsetenv(created_variable);
   ::unsetenv(folder_variable);
+  if (const char* failure = std::getenv(failure_variable)) request.failure = decode_failure(failure);
+  ::unsetenv(failure_variable);
 }
 
 }  // namespace metaflow::runtime

@@ -19,6 +19,8 @@
 #include "datastore/artifacts.hpp"
 #include "datastore/blob_store.hpp"
 #include "datastore/task_store.hpp"
+#include "model/step_settings.hpp"
+#include "runtime/failures.hpp"
 #include "runtime/internal_artifacts.hpp"
 #include "runtime/task_inputs.hpp"
 
@@ -114,7 +116,7 @@ class AttemptContext final : public TaskContext {
     if (const auto found = table_.find(name); found != table_.end()) table_.erase(found);
   }
 
-  void store_one(const char* name, const Encoded& value) { set(name, blobs_.put(value.pickle), value); }
+  void store_one(const std::string& name, const Encoded& value) { set(name, blobs_.put(value.pickle), value); }
   const ArtifactTable& table() const noexcept { return table_; }
 
   /// A body may fork, and its child may come back from the body as well: it is not the task, and leaves nothing.
@@ -145,41 +147,6 @@ class AttemptContext final : public TaskContext {
   ArtifactTable table_;
   std::unique_ptr<ArtifactSource> common_;  // joins only
 };
-
-/// `<flow F step s[i,j] (input: v)>`
-std::string describe(const Current& current) {
-  constexpr std::size_t longest_input = 20;
-  std::string indices, input;
-  for (const auto& frame : current.foreach_stack)
-    indices += fmt::format("{}{}", indices.empty() ? "" : ",", frame.index);
-  if (!indices.empty()) indices = "[" + indices + "]";
-  if (!current.foreach_stack.empty() && current.foreach_stack.back().value) {
-    const auto& value = *current.foreach_stack.back().value;
-    input = fmt::format(" (input: {}{})", value.substr(0, longest_input), value.size() > longest_input ? "..." : "");
-  }
-  return fmt::format("<flow {} step {}{}{}>", current.flow_name, current.step_name, indices, input);
-}
-
-std::string indented(std::string_view text) {
-  std::string lines = "    ";
-  for (const char c : text) lines += c == '\n' ? std::string("\n    ") : std::string(1, c);
-  return lines;
-}
-
-void print_failure(const Current& current, const Failure& failure) {
-  auto text = describe(current) + " failed:\n";
-  if (!failure.headline.empty()) {
-    text += fmt::format("    {}:\n{}\n\n", failure.headline, indented(failure.message));
-  } else {
-    const auto summary = failure.type + ": " + failure.message;
-    text += "    Internal error\n";
-    if (!failure.stacktrace.empty() && failure.stacktrace != failure.message) text += failure.stacktrace;
-    if (failure.stacktrace.find(failure.message) == std::string::npos || failure.stacktrace == failure.message)
-      text += summary;
-    text += "\n\n";
-  }
-  std::fputs(text.c_str(), stderr);
-}
 
 /// The transition rules that only a running step can break.
 std::optional<Failure> check_transition(const model::Step& step, const StepResult& result) {
@@ -213,6 +180,25 @@ std::string foreach_stack_json(const std::vector<ForeachFrame>& frames) {
   return json_list(list);
 }
 
+void set_environment(const model::Variables& variables) {
+  for (const auto& [name, value] : variables) ::setenv(name.c_str(), value.c_str(), 1);
+}
+
+/// All of them or, with a failure, none.
+std::optional<Failure> set_secrets(const model::StepSettings& settings) {
+  for (const auto& source : settings.secrets)
+    for (const auto& [name, value] : source.variables) {
+      if (settings.secrets_override || std::getenv(name.c_str()) == nullptr) continue;
+      const auto message = fmt::format(
+          "The secret '{}' would set the environment variable {}, which is set already. Rename one of them, or set "
+          "allow_override.",
+          source.id, name);
+      return Failure{"metaflow.exception.MetaflowException", message, message, "Secret not set"};
+    }
+  for (const auto& source : settings.secrets) set_environment(source.variables);
+  return std::nullopt;
+}
+
 class TaskAttempt {
  public:
   TaskAttempt(const FlowProgram& program, const TaskRequest& request, Stores stores, Clock& clock)
@@ -225,7 +211,8 @@ class TaskAttempt {
         blobs_(stores.objects, program.flow.name),
         tasks_(stores.objects, program.flow.name),
         path_{request.run, request.step, request.task},
-        inputs_(tasks_, blobs_, program.flow.name, request.input_paths) {
+        inputs_(tasks_, blobs_, program.flow.name, request.input_paths),
+        settings_(model::step_settings(step_)) {
     run_.flow = program.flow.name;
     run_.run = request.run;
     run_.tags = {request.tags.begin(), request.tags.end()};
@@ -241,12 +228,14 @@ class TaskAttempt {
     ::setenv("METAFLOW_RUN_ID", request_.run.c_str(), 1);
     ::setenv("METAFLOW_TASK_NAMESPACE", request_.name_space.c_str(), 1);  // for the client inside the step
     AttemptContext context(program_, step_, blobs_, inputs_, make_current(std::move(frames), folder));
-    auto result = program_.run_step(step_index_, context);
+    auto result = run_body(context);
     context.leave_if_forked();
     if (!result.failure) result.failure = check_transition(step_, result);
+    const auto caught = catch_failure(context, result);
     if (result.failure) print_failure(context.current(), *result.failure);
     auto outcome = outcome_of(std::move(result));
-    store_internal(context, outcome, iterations);
+    if (outcome.succeeded && settings_.caught) store_caught(context, caught);
+    store_internal(context, outcome, iterations, !caught && outcome.succeeded);
     finish(context.table());
     return outcome;
   }
@@ -296,6 +285,28 @@ class TaskAttempt {
             .temporary_folder = [&folder] { return folder.path(); }};
   }
 
+  /// What came of the body, or what stands for it in an attempt that only stores a failure.
+  StepResult run_body(AttemptContext& context) const {
+    if (request_.failure) return {request_.failure, {}, {}};
+    if (settings_.caught && request_.is_fallback()) return {unexplained_failure(request_.attempt), {}, {}};
+    set_environment(settings_.environment);
+    if (auto failure = set_secrets(settings_)) return {std::move(failure), {}, {}};
+    return program_.run_step(step_index_, context);
+  }
+
+  /// Takes the failure out of `result` when `@catch` is to have it: once no attempt of the body is left.
+  std::optional<Failure> catch_failure(const AttemptContext& context, StepResult& result) const {
+    if (!settings_.caught || !result.failure || request_.attempt < request_.max_user_code_retries) return std::nullopt;
+    if (settings_.caught->print_exception) print_caught(context.current(), *result.failure);
+    return std::exchange(result.failure, std::nullopt);
+  }
+
+  void store_caught(AttemptContext& context, const std::optional<Failure>& caught) const {
+    const auto& variable = settings_.caught->variable;
+    if (caught) context.store_one("_catch_exception", encode_exception(*caught));
+    if (!variable.empty()) context.store_one(variable, caught ? encode_exception(*caught) : encode_none());
+  }
+
   TaskOutcome outcome_of(StepResult result) const {
     TaskOutcome outcome;
     outcome.failure = std::move(result.failure);
@@ -306,14 +317,14 @@ class TaskAttempt {
     return outcome;
   }
 
-  void store_internal(AttemptContext& context, const TaskOutcome& outcome,
-                      const std::vector<std::int64_t>& iterations) const {
+  void store_internal(AttemptContext& context, const TaskOutcome& outcome, const std::vector<std::int64_t>& iterations,
+                      bool without_exception) const {
     const bool splits = !outcome.foreach_values.empty();
     const auto variable = splits ? step_.foreach_artifact : std::string();
     // Official has the flow's name under `name`; a flow may have an artifact or parameter of its own there.
     if (!context.table().contains("name")) context.store_one("name", encode_text(program_.flow.name));
     context.store_one("_current_step", encode_text(step_.name));
-    context.store_one("_success", encode_boolean(outcome.succeeded));
+    context.store_one("_success", encode_boolean(without_exception));
     context.store_one("_task_ok", encode_boolean(outcome.succeeded));
     context.store_one("_exception", outcome.failure ? encode_exception(*outcome.failure) : encode_none());
     context.store_one("_transition", outcome.next.empty() ? encode_none() : encode_transition(outcome.next, variable));
@@ -345,6 +356,7 @@ class TaskAttempt {
   datastore::TaskStore tasks_;
   datastore::TaskPath path_;
   TaskInputs inputs_;
+  model::StepSettings settings_;
   metadata::RunRecord run_;
 };
 

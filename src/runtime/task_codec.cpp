@@ -43,24 +43,33 @@ Json to_json(const TaskRequest& request) {
   put(json, "split_value", request.split_value);
   put(json, "split_count", request.split_count);
   put(json, "origin_run_id", request.origin_run_id);
+  if (request.failure) json["failure"] = to_json(*request.failure);
   return json;
 }
 
 TaskRequest task_request(const Json& json) {
-  return {.step = json.at("step"),
-          .run = json.at("run"),
-          .task = json.at("task"),
-          .attempt = json.at("attempt"),
-          .max_user_code_retries = json.at("max_user_code_retries"),
-          .input_paths = json.at("input_paths"),
-          .split_index = optional<std::int64_t>(json, "split_index"),
-          .split_value = optional<std::string>(json, "split_value"),
-          .split_count = optional<std::int64_t>(json, "split_count"),
-          .created_ms = json.at("created_ms"),
-          .origin_run_id = optional<std::string>(json, "origin_run_id"),
-          .name_space = json.at("namespace"),
-          .tags = json.at("tags")};
+  TaskRequest request{.step = json.at("step"),
+                      .run = json.at("run"),
+                      .task = json.at("task"),
+                      .attempt = json.at("attempt"),
+                      .max_user_code_retries = json.at("max_user_code_retries"),
+                      .input_paths = json.at("input_paths"),
+                      .split_index = optional<std::int64_t>(json, "split_index"),
+                      .split_value = optional<std::string>(json, "split_value"),
+                      .split_count = optional<std::int64_t>(json, "split_count"),
+                      .created_ms = json.at("created_ms"),
+                      .origin_run_id = optional<std::string>(json, "origin_run_id"),
+                      .name_space = json.at("namespace"),
+                      .tags = json.at("tags")};
+  if (const auto failure = json.find("failure"); failure != json.end()) request.failure = failure_of(*failure);
+  return request;
 }
+
+std::string encode_failure(const Failure& failure) {
+  return to_json(failure).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Failure decode_failure(std::string_view text) { return failure_of(Json::parse(text)); }
 
 std::string encode_outcome(const TaskOutcome& outcome) {
   Json json = {{"succeeded", outcome.succeeded}, {"next", outcome.next}};
