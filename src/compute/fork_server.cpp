@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -29,6 +30,8 @@ using Json = nlohmann::json;
 // Ctrl-C reaches the whole foreground group; the scheduler decides what it means. Blocked rather than ignored, as a
 // signal for a task that has only just been forked must wait for it and not be lost.
 constexpr std::array blocked_by_server{SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE, SIGCHLD};
+
+constexpr std::chrono::milliseconds patience{5'000};
 
 /// For a task. The handling of all signals is the default one since the server began.
 void unblock_signals() {
@@ -115,10 +118,14 @@ class ForkServer {
     ::_exit(1);
   }
 
-  void reap() {
+  void forget_ended_signals() {
     signalfd_siginfo ignored;
     while (::read(child_ended_.get(), &ignored, sizeof ignored) > 0) {
     }
+  }
+
+  void reap() {
+    forget_ended_signals();
     int status = 0;
     for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
       const auto task = tasks_.find(pid);
@@ -174,9 +181,26 @@ class ForkServer {
 
   void kill_everything() {
     for (const auto& [pid, attempt] : tasks_) ::kill(pid, SIGKILL);
-    while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) kill_strangers();
+    wait_for_killed();
     for (const auto& [pid, attempt] : tasks_) folders_.push_back(folder_of(pid));
     remove_folders();
+  }
+
+  /// Until no child is left, but not for ever: one in uninterruptible sleep ends whenever the kernel lets it.
+  void wait_for_killed() {
+    using std::chrono::steady_clock;
+    const auto deadline = steady_clock::now() + patience;
+    for (auto left = patience; left.count() > 0;
+         left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now())) {
+      forget_ended_signals();
+      kill_strangers();
+      pid_t pid = 0;
+      while ((pid = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
+      }
+      if (pid < 0) return;
+      pollfd ended{child_ended_.get(), POLLIN, 0};
+      ::poll(&ended, 1, static_cast<int>(left.count()));
+    }
   }
 
   void send(const Json& frame) { channel_.send(frame.dump()); }

@@ -7,6 +7,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,6 +51,17 @@ Story wait_for_end(runtime::Launcher& launcher) {
     }
   }
   return story;
+}
+
+pid_t first_number_printed(runtime::Launcher& launcher) {
+  std::string out;
+  while (!out.ends_with('\n')) {
+    pollfd ready{launcher.descriptor(), POLLIN, 0};
+    if (::poll(&ready, 1, deadline_ms) != 1) break;
+    for (const auto& event : launcher.take_events())
+      if (const auto* output = std::get_if<runtime::Output>(&event)) out += output->bytes;
+  }
+  return std::stoi(out);
 }
 
 Story run_alone(ExecuteTask execute) {
@@ -261,6 +274,20 @@ TEST(ForkServer, NoTaskOrDescendantOutlivesAKilledScheduler) {
   std::istringstream(text) >> task >> descendant;
   EXPECT_TRUE(dies(task));
   EXPECT_TRUE(dies(descendant));
+}
+
+TEST(ForkServer, ItsEndDoesNotWaitForAProcessThatNothingEnds) {
+  auto launcher = make_fork_launcher([](const TaskRequest&) -> TaskOutcome {
+    ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+    std::cout << ::getpid() << std::endl;
+    while (true) ::pause();
+  });
+  launcher->launch(1, request_of("held"));
+  const auto pid = first_number_printed(*launcher);
+  // What is traced has not ended for its parent before the tracer has seen that: as if the kernel held it in a sleep.
+  ASSERT_EQ(::ptrace(PTRACE_SEIZE, pid, nullptr, nullptr), 0);
+  launcher.reset();
+  EXPECT_EQ(::waitpid(pid, nullptr, __WALL), pid);
 }
 
 TEST(ForkServer, ItsDeathEndsTheTasksAndTheNextLaunchSaysSo) {
