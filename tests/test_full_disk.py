@@ -5,11 +5,12 @@ import subprocess
 import pytest
 from conftest import judge, missing, program
 
-# Fills up while the tasks run; then, in the same namespace, the official client reads what was finished.
+# Fills up while the tasks run, one at a time so that some finish before; then, in the same namespace, the official client
+# reads what was finished.
 SCRIPT = """
-mount -t tmpfs -o size=400k none "$1" || exit 99
+mount -t tmpfs -o size=700k none "$1" || exit 99
 cd "$1" && mkdir .metaflow
-"$2" run --how well --width 90
+"$2" run --how well --width 90 --max-workers 1
 echo "exit $?"
 "$3" -c "
 from metaflow import Flow
