@@ -87,8 +87,8 @@ std::string find_datastore_root(const Invocation& invocation, bool announce) {
 LocalStores::LocalStores(const std::string& root)
     : objects_(storage::open_directory_store(root)), metadata_(metadata::open_local_metadata(root)) {}
 
-InputPath parse_input_path(const std::string& text) {
-  std::vector<std::string> parts = {""};
+std::vector<std::string> split_path(std::string_view text) {
+  std::vector<std::string> parts(1);
   for (const char c : text) {
     if (c == '/')
       parts.emplace_back();
@@ -97,7 +97,12 @@ InputPath parse_input_path(const std::string& text) {
   }
   const bool is_plain = std::none_of(
       parts.begin(), parts.end(), [](const std::string& part) { return part.empty() || part == "." || part == ".."; });
-  if (parts.size() < 2 || parts.size() > 3 || !is_plain)
+  return is_plain ? parts : std::vector<std::string>();
+}
+
+InputPath parse_input_path(const std::string& text) {
+  auto parts = split_path(text);
+  if (parts.size() < 2 || parts.size() > 3)
     throw Error(ErrorCode::invalid, fmt::format("'{}' is neither run/step nor run/step/task.", text),
                 "Invalid command");
   parts.resize(3);

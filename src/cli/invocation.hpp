@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <metaflow/task.hpp>
@@ -47,6 +48,9 @@ class LocalStores {
   std::unique_ptr<storage::ObjectStore> objects_;
   std::unique_ptr<metadata::Metadata> metadata_;
 };
+
+/// The parts of `a/b/c`; none at all when one of them is empty, `.` or `..`.
+std::vector<std::string> split_path(std::string_view text);
 
 /// `run/step` or `run/step/task`.
 struct InputPath {

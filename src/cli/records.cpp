@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "base/configuration.hpp"
 #include "cli/console.hpp"
+#include "cli/invocation.hpp"
 #include "cli/suggestion.hpp"
 
 namespace metaflow::cli {
@@ -38,16 +39,8 @@ void add_times(JsonValue& object, client::Time started, std::optional<client::Ti
 
 std::vector<std::string> parse_record_path(std::string_view text, std::size_t most) {
   if (text.ends_with('/')) text.remove_suffix(1);
-  std::vector<std::string> parts(1);
-  for (const char c : text) {
-    if (c == '/')
-      parts.emplace_back();
-    else
-      parts.back() += c;
-  }
-  const bool is_plain = std::none_of(
-      parts.begin(), parts.end(), [](const std::string& part) { return part.empty() || part == "." || part == ".."; });
-  if (is_plain && parts.size() <= most) return parts;
+  auto parts = split_path(text);
+  if (!parts.empty() && parts.size() <= most) return parts;
   constexpr std::array forms{"Flow", "Flow/run", "Flow/run/step", "Flow/run/step/task", "Flow/run/step/task/artifact"};
   throw Error(ErrorCode::usage, fmt::format("'{}' is none of {}.", text,
                                             fmt::join(forms.begin(), forms.begin() + static_cast<int>(most), ", ")));

@@ -17,6 +17,7 @@ struct Siblings {
   void bad() { throw std::runtime_error("bad\nbranch"); }
   void good() {
     side = "good";
+    // Stands for work: how long it goes on after the other branch has failed is what is tested.
     std::this_thread::sleep_for(std::chrono::duration<double>(*seconds));
   }
   void later() {}
