@@ -113,6 +113,18 @@ Document decode_document(Buffer buffer);
 /// passed over without making values of it, and what lies behind it is not looked at.
 Document decode_item(Buffer buffer, std::size_t index);
 
+/// A pickle of which many items are read, each as decode_item does: where they lie is found out once. Safe to use from several
+/// threads; copies share the bytes, and so nothing read is `exclusive`.
+class Items {
+ public:
+  explicit Items(Buffer buffer);
+  Document item(std::size_t index) const;
+
+ private:
+  struct State;
+  std::shared_ptr<const State> state_;
+};
+
 /// The pickle of any Value. Large text, bytes and arrays are borrowed from it.
 Encoded encode(const Value& value);
 void write(Writer& writer, const Value& value);

@@ -12,6 +12,7 @@
 #include <metaflow/buffer.hpp>
 #include <metaflow/failure.hpp>
 #include <metaflow/model.hpp>
+#include <metaflow/pickle.hpp>
 
 /// The seam between a flow's language and the engine: the engine hands a TaskContext to the body, the body hands back
 /// artifacts and a StepResult. The C++ flow API is one user of it, the C ABI another.
@@ -71,6 +72,11 @@ class ArtifactSource {
   /// The pickle, its digest verified. `name` is for the error: corrupt or unavailable, saying which artifact of which
   /// task.
   virtual Buffer load(std::string_view name, const ArtifactReference& reference) const = 0;
+  /// One item of a list, as pickle::decode_item.
+  virtual pickle::Document load_item(std::string_view name, const ArtifactReference& reference,
+                                     std::size_t index) const {
+    return pickle::decode_item(load(name, reference), index);
+  }
   /// Content of an include file by the `url` of its descriptor, already unpacked.
   virtual Buffer load_included_file(std::string_view url) const = 0;
   /// Of the task that left them, e.g. `12/start/3`.

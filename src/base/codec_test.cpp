@@ -197,6 +197,20 @@ TEST(Codec, AnItemMayBeATupleThatWasThereBefore) {
             "('a', 1)");
 }
 
+TEST(Codec, ItemsReadOneByOneAreThoseOfTheList) {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 5'000; ++i) texts.push_back("item " + std::to_string(i % 70));  // repeated ones are remembered
+  const pickle::Items items(test::joined(encode(texts)));
+  for (std::size_t i = texts.size(); i-- > 0;) EXPECT_EQ(items.item(i).value.as_text(), texts[i]);
+  EXPECT_THROW((void)items.item(texts.size()), Error);
+}
+
+TEST(Codec, AnArrayReadFromSharedItemsIsACopy) {
+  const std::vector<Array<double>> arrays = {Array<double>({2}, {1, 2})};
+  const pickle::Items items(test::joined(encode(arrays)));
+  EXPECT_FALSE(items.item(0).exclusive);
+}
+
 TEST(Codec, OneArrayOfSeveralIsDecodedAlone) {
   const std::vector<Array<double>> arrays = {Array<double>({2}, {1, 2}), Array<double>({0}), Array<double>({1}, {3})};
   for (std::size_t i = 0; i < arrays.size(); ++i)

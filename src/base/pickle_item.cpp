@@ -58,22 +58,23 @@ constexpr std::array<Action, 256> actions = [] {
   return table;
 }();
 
+}  // namespace
+
 /// Follows where each value on the stack begins. The list itself is at the bottom.
 class Walker {
  public:
-  Walker(std::string_view pickle, std::size_t index) : pickle_(pickle), cursor_(pickle), wanted_(index) {}
+  Walker(std::string_view pickle, ItemPlaces& places) : pickle_(pickle), cursor_(pickle), places_(places) {}
 
-  std::optional<ItemPlace> find() {
+  void walk(std::size_t last) {
     while (!cursor_.at_end()) {
       opcode_before_at_ = std::exchange(opcode_at_, cursor_.position());
       opcode_ = cursor_.next();
       const auto& action = actions[opcode_];
-      if (!skip(action)) return std::nullopt;
-      if (const auto place = completed_items()) return place;
-      if (!apply(action.effect)) return std::nullopt;
-      if (begins_.size() == 1 && !leaves_list()) return std::nullopt;
+      if (!skip(action)) return;
+      note_completed_items();
+      if (places_.items_.size() > last || !apply(action.effect)) return;
+      if (begins_.size() == 1 && !leaves_list()) return;
     }
-    return std::nullopt;
   }
 
  private:
@@ -101,20 +102,13 @@ class Walker {
     return cursor_.take(length).has_value();
   }
 
-  /// The wanted item, when this opcode is about to append it to the list.
-  std::optional<ItemPlace> completed_items() {
+  /// Those that this opcode is about to append to the list.
+  void note_completed_items() {
     const bool is_batch = opcode_ == APPENDS && marks_.size() == 1 && marks_[0].stack == 1;
     const bool is_single = opcode_ == APPEND && marks_.empty() && begins_.size() == 2;
-    if (!is_batch && !is_single) return std::nullopt;
-    const std::size_t count = begins_.size() - 1, local = wanted_ - appended_;
-    if (local >= count) {
-      appended_ += count;
-      return std::nullopt;
-    }
-    ItemPlace place{begins_[local + 1], local + 1 < count ? begins_[local + 2] : opcode_at_, std::move(memo_)};
-    const auto earlier = std::lower_bound(memo_at_.begin(), memo_at_.end(), place.begin);
-    place.memo.resize(static_cast<std::size_t>(earlier - memo_at_.begin()));
-    return place;
+    if (!is_batch && !is_single) return;
+    for (std::size_t i = 1; i < begins_.size(); ++i)
+      places_.items_.emplace_back(begins_[i], i + 1 < begins_.size() ? begins_[i + 1] : opcode_at_);
   }
 
   std::size_t fence() const { return marks_.empty() ? 0 : marks_.back().stack; }
@@ -139,10 +133,10 @@ class Walker {
       std::uint64_t index = 0;
       for (std::size_t i = cursor_.position(); i-- > opcode_at_ + 1;)
         index = (index << 8) | static_cast<unsigned char>(pickle_[i]);
-      if (index != memo_.size()) return false;
+      if (index != places_.memo_.size()) return false;
     }
-    memo_.push_back(begins_.back() == opcode_before_at_ ? begins_.back() : std::string_view::npos);
-    memo_at_.push_back(opcode_at_);
+    places_.memo_.push_back(begins_.back() == opcode_before_at_ ? begins_.back() : std::string_view::npos);
+    places_.memo_at_.push_back(opcode_at_);
     return true;
   }
 
@@ -176,16 +170,20 @@ class Walker {
 
   std::string_view pickle_;
   Cursor cursor_;
-  std::size_t wanted_, appended_ = 0;
+  ItemPlaces& places_;
   std::size_t opcode_at_ = 0, opcode_before_at_ = 0;
   unsigned char opcode_ = 0;
   std::vector<std::size_t> begins_;
   std::vector<Mark> marks_;
-  std::vector<std::size_t> memo_, memo_at_;
 };
 
-}  // namespace
+ItemPlaces::ItemPlaces(std::string_view pickle, std::size_t last) { Walker(pickle, *this).walk(last); }
 
-std::optional<ItemPlace> find_item(std::string_view pickle, std::size_t index) { return Walker(pickle, index).find(); }
+std::optional<ItemPlace> ItemPlaces::at(std::size_t index) const {
+  if (index >= items_.size()) return std::nullopt;
+  const auto [begin, end] = items_[index];
+  const auto earlier = std::lower_bound(memo_at_.begin(), memo_at_.end(), begin);
+  return ItemPlace{begin, end, std::span(memo_).first(static_cast<std::size_t>(earlier - memo_at_.begin()))};
+}
 
 }  // namespace metaflow::pickle::detail

@@ -471,11 +471,12 @@ void Reader::get(std::uint64_t index) {
 
 Document decode_document(Buffer buffer) { return detail::Reader(std::make_shared<Buffer>(std::move(buffer))).read(); }
 
-Document decode_item(Buffer buffer, std::size_t index) {
-  const auto shared = std::make_shared<Buffer>(std::move(buffer));
-  if (const auto place = detail::find_item(shared->text(), index))
-    if (auto item = detail::Reader(shared, *place).read_item()) return std::move(*item);
-  auto all = detail::Reader(shared).read();
+namespace {
+
+Document item_at(const std::shared_ptr<Buffer>& buffer, const detail::ItemPlaces& places, std::size_t index) {
+  if (const auto place = places.at(index))
+    if (auto item = detail::Reader(buffer, *place).read_item()) return std::move(*item);
+  auto all = detail::Reader(buffer).read();
   std::vector<Value> storage;
   const auto items = metaflow::detail::read_items(all.value, storage);
   if (index >= items.size())
@@ -484,6 +485,29 @@ Document decode_item(Buffer buffer, std::size_t index) {
   Value item = items[index];
   all.value = std::move(item);
   return all;
+}
+
+}  // namespace
+
+Document decode_item(Buffer buffer, std::size_t index) {
+  const auto shared = std::make_shared<Buffer>(std::move(buffer));
+  return item_at(shared, detail::ItemPlaces(shared->text(), index), index);
+}
+
+struct Items::State {
+  explicit State(Buffer bytes)
+      : buffer(std::make_shared<Buffer>(std::move(bytes))), places(buffer->text(), std::string_view::npos) {}
+
+  std::shared_ptr<Buffer> buffer;
+  detail::ItemPlaces places;
+};
+
+Items::Items(Buffer buffer) : state_(std::make_shared<const State>(std::move(buffer))) {}
+
+Document Items::item(std::size_t index) const {
+  auto document = item_at(state_->buffer, state_->places, index);
+  document.exclusive = false;
+  return document;
 }
 
 Value decode(Buffer buffer) { return decode_document(std::move(buffer)).value; }

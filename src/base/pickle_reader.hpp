@@ -23,7 +23,7 @@ class Reader {
  public:
   explicit Reader(std::shared_ptr<Buffer> buffer) : buffer_(std::move(buffer)), cursor_(buffer_->text()) {}
 
-  /// For one item of a list, whose place find_item told.
+  /// For one item of a list, whose place ItemPlaces told.
   Reader(std::shared_ptr<Buffer> buffer, const ItemPlace& item)
       : buffer_(std::move(buffer)), cursor_(buffer_->text().substr(0, item.end), item.begin), item_(&item) {}
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <map>
 #include <mutex>
 
 #include <metaflow/error.hpp>
@@ -11,6 +12,9 @@ namespace metaflow::datastore {
 namespace {
 
 constexpr std::array<std::string_view, 4> known_encodings{"pickle-v4", "pickle-v2", "gzip+pickle-v4", "gzip+pickle-v2"};
+
+/// Bytes of a list that is kept for the next item asked of it.
+constexpr std::size_t largest_kept_list = 4 << 20;
 
 // Of the pickle of []: what most tasks have for a foreach stack.
 constexpr std::string_view key_of_empty_list = "c5cf38908fc549f499ade5b17ce221ff0ced377f";
@@ -65,6 +69,15 @@ class StoredArtifacts final : public ArtifactSource {
     });
   }
 
+  pickle::Document load_item(std::string_view name, const ArtifactReference& reference,
+                             std::size_t index) const override {
+    if (reference.size > largest_kept_list) return ArtifactSource::load_item(name, reference, index);
+    const std::scoped_lock lock(mutex_);
+    auto list = lists_.find(reference.key);
+    if (list == lists_.end()) list = lists_.emplace(reference.key, load(name, reference)).first;
+    return list->second.item(index);
+  }
+
   Buffer load_included_file(std::string_view url) const override {
     return datastore::load_included_file(url, is_content_address(url));
   }
@@ -99,8 +112,9 @@ class StoredArtifacts final : public ArtifactSource {
   const std::string flow_;
   const TaskPath path_;
   const ArtifactTable artifacts_;
-  mutable std::mutex mutex_;
-  mutable std::optional<std::vector<ForeachFrame>> stack_;  // guarded by mutex_; never changed once set
+  mutable std::mutex mutex_;                                // guards what follows
+  mutable std::map<std::string, pickle::Items> lists_;      // by key
+  mutable std::optional<std::vector<ForeachFrame>> stack_;  // never changed once set
 };
 
 }  // namespace

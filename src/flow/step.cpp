@@ -164,11 +164,10 @@ pickle::Document load_item(const TaskView& view, const ForeachFrame& frame) {
   if (!reference)
     throw Error(ErrorCode::not_found, "cannot find the item of step '" + view.step_name + "': the artifact '" +
                                           frame.variable + "' that the foreach goes over is not there");
-  auto pickle = view.source->load(frame.variable, *reference);
-  // A list may be long: nothing is made of what lies before the item, and what lies behind it is not looked at.
+  // A list may be long: no values are made of its other items.
   if (reference->type == "<class 'list'>" && frame.index >= 0)
-    return pickle::decode_item(std::move(pickle), static_cast<std::size_t>(frame.index));
-  auto document = pickle::decode_document(std::move(pickle));
+    return view.source->load_item(frame.variable, *reference, static_cast<std::size_t>(frame.index));
+  auto document = pickle::decode_document(view.source->load(frame.variable, *reference));
   document.value = item_at(document.value, frame.index);
   return document;
 }
