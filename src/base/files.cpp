@@ -125,6 +125,15 @@ bool is_draft_name(std::string_view name) {
   return name.size() == 11 && name.starts_with("tmp") && std::all_of(name.begin() + 3, name.end(), is_letter);
 }
 
+std::string draft_path(const std::string& target) {
+  return target.substr(0, target.find_last_of('/') + 1) + "tmp" + random_name(8);
+}
+
+void remove_draft_folder(const std::string& draft, const std::map<std::string, std::string>& files) {
+  for (const auto& [name, bytes] : files) ::unlink((draft + '/' + name).c_str());
+  ::rmdir(draft.c_str());
+}
+
 }  // namespace
 
 void FileDescriptor::close() noexcept {
@@ -139,7 +148,7 @@ FileDescriptor open_file(const std::string& path, int flags, unsigned mode) {
 }
 
 DraftFile::DraftFile(std::string target) : target_(std::move(target)) {
-  path_ = target_.substr(0, target_.find_last_of('/') + 1) + "tmp" + random_name(8);
+  path_ = draft_path(target_);
   file_ = open_for_writing(path_, O_EXCL, target_);
 }
 
@@ -220,6 +229,21 @@ bool create_file(const std::string& path, std::string_view bytes) {
   DraftFile draft(path);
   draft.write(bytes);
   return draft.keep_if_absent();
+}
+
+bool create_folder(const std::string& path, const std::map<std::string, std::string>& files) {
+  const auto draft = draft_path(path);
+  make_new_directory(draft);
+  try {
+    for (const auto& [name, bytes] : files) write_file_in_place(draft + '/' + name, bytes);
+    if (::rename(draft.c_str(), path.c_str()) == 0) return true;
+    if (errno != ENOTEMPTY && errno != EEXIST) throw failed("write", path, errno);
+    remove_draft_folder(draft, files);
+    return false;
+  } catch (const Error&) {
+    remove_draft_folder(draft, files);
+    throw;
+  }
 }
 
 void write_file_in_place(const std::string& path, std::string_view bytes) {

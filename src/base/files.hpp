@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -70,6 +71,9 @@ std::optional<std::uint64_t> file_size(const std::string& path);
 void replace_file(const std::string& path, std::string_view bytes);
 /// Writes whole, unless there is such a file: then false and nothing changes.
 bool create_file(const std::string& path, std::string_view bytes);
+/// Makes a folder with all its files, by name, at once: readers see the whole of it or nothing. False when there is such a
+/// folder with anything in it; then nothing changes.
+bool create_folder(const std::string& path, const std::map<std::string, std::string>& files);
 /// Truncates and writes in place: a reader may see a part.
 void write_file_in_place(const std::string& path, std::string_view bytes);
 void write_file_in_place(const std::string& path, const Pieces& bytes);

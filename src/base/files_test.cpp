@@ -88,6 +88,20 @@ TEST_F(Files, OfSeveralMakersOfAFolderExactlyOneWins) {
   EXPECT_EQ(winners, 1);
 }
 
+TEST_F(Files, AFolderAppearsWithAllItsFiles) {
+  EXPECT_TRUE(create_folder(path("a/b"), {{"x", "1"}, {"y", "22"}}));
+  EXPECT_EQ(read_text_file(path("a/b/y")), "22");
+  EXPECT_THAT(list_directory(path("a/b")), ElementsAre("x", "y"));
+}
+
+TEST_F(Files, AFolderThatIsThereStaysAsItIs) {
+  replace_file(path("a/b/x"), "old");
+  EXPECT_FALSE(create_folder(path("a/b"), {{"x", "new"}, {"y", "new"}}));
+  EXPECT_EQ(read_text_file(path("a/b/x")), "old");
+  EXPECT_THAT(list_directory(path("a/b")), ElementsAre("x"));
+  EXPECT_THAT(list_directory(path("a")), ElementsAre("b"));
+}
+
 TEST(Parallel, ConsumesInOrderAfterProducing) {
   std::vector<std::atomic<bool>> produced(1000);
   std::size_t expected = 0;

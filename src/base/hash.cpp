@@ -1,23 +1,14 @@
 #include "base/hash.hpp"
 
 #include <array>
-#include <new>
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
+// The functions of SHA-1 alone: EVP would bring most of OpenSSL into every program, 3.4 MB of code, and search its
+// providers at every start. Both run the same code for this processor.
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 
 namespace metaflow {
 namespace {
-
-/// Looked up once: EVP_sha1() would search the providers again for every digest.
-const EVP_MD* sha1_method() {
-  static const EVP_MD* method = [] {
-    // The machine's openssl.cnf has nothing to say about SHA-1; reading it would cost every short process a while.
-    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
-    return EVP_MD_fetch(nullptr, "SHA1", nullptr);
-  }();
-  return method;
-}
 
 std::string hex_text(const std::array<unsigned char, 20>& digest) {
   static constexpr char digits[] = "0123456789abcdef";
@@ -33,32 +24,20 @@ std::string hex_text(const std::array<unsigned char, 20>& digest) {
 }  // namespace
 
 struct Sha1::State {
-  struct Free {
-    void operator()(EVP_MD_CTX* unused) const { EVP_MD_CTX_free(unused); }
-  };
-  std::unique_ptr<EVP_MD_CTX, Free> context{EVP_MD_CTX_new()};
+  SHA_CTX context;
 };
 
-Sha1::Sha1() : state_(std::make_unique<State>()) {
-  // OpenSSL fails here only without memory: the method is built in.
-  if (!state_->context || EVP_DigestInit_ex2(state_->context.get(), sha1_method(), nullptr) != 1) {
-    throw std::bad_alloc();
-  }
-}
+Sha1::Sha1() : state_(std::make_unique<State>()) { SHA1_Init(&state_->context); }
 
 Sha1::~Sha1() = default;
 
-void Sha1::update(std::span<const std::byte> bytes) {
-  EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size());
-}
+void Sha1::update(std::span<const std::byte> bytes) { SHA1_Update(&state_->context, bytes.data(), bytes.size()); }
 
 std::string Sha1::hex() {
-  std::array<unsigned char, 20> digest;
-  EVP_DigestFinal_ex(state_->context.get(), digest.data(), nullptr);
+  std::array<unsigned char, SHA_DIGEST_LENGTH> digest;
+  SHA1_Final(digest.data(), &state_->context);
   return hex_text(digest);
 }
-
-void prepare_hashing() { sha1_method(); }
 
 std::string sha1_hex(std::span<const std::byte> bytes) {
   Sha1 sha1;

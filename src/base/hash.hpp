@@ -26,10 +26,6 @@ class Sha1 {
   std::unique_ptr<State> state_;
 };
 
-/// Makes the first digest as quick as the others: OpenSSL takes 1.2 ms to get ready, which a process that forks others
-/// should spend once for all of them.
-void prepare_hashing();
-
 /// SHA-1 as 40 lowercase hex digits.
 std::string sha1_hex(std::span<const std::byte> bytes);
 std::string sha1_hex(const Pieces& bytes);

@@ -106,6 +106,7 @@ void produce_in_order(std::size_t count, const std::function<void(std::size_t)>&
 }
 
 void for_each_index(std::size_t count, const std::function<void(std::size_t)>& job) {
+  if (count == 1) return job(0);
   produce_in_order(count, job, [](std::size_t) {});
 }
 

@@ -40,6 +40,25 @@ compute::StepProgram step_program(const Invocation& invocation, const std::strin
   return {"/proc/self/exe", std::move(words)};
 }
 
+/// What the forked tasks of a run share, made before they are: they find it in their memory.
+struct ForkedTasks {
+  ForkedTasks(const FlowProgram& flow_program, const std::string& root)
+      : program(flow_program), stores(root), input(program.flow, stores.both().objects) {}
+
+  const FlowProgram& program;
+  LocalStores stores;
+  runtime::SharedInput input;
+};
+
+std::unique_ptr<runtime::Launcher> make_forks(const FlowProgram& program, const std::string& root) {
+  const auto tasks = std::make_shared<ForkedTasks>(program, root);
+  return compute::make_fork_launcher(
+      [tasks](const runtime::TaskRequest& request) {
+        return runtime::execute_task(tasks->program, request, tasks->stores.both(), system_clock(), &tasks->input);
+      },
+      [tasks](const runtime::TaskRequest& request) { tasks->input.prepare(request); });
+}
+
 /// Shows the command line of each task (METAFLOW_DEBUG_SUBCOMMAND), whichever way it is started.
 class TellingLauncher final : public runtime::Launcher {
  public:
@@ -66,12 +85,8 @@ std::unique_ptr<runtime::Launcher> make_launcher(const Invocation& invocation, c
                                                  const std::string& root, const std::vector<std::string>& decospecs) {
   auto fresh_process = step_program(invocation, root, decospecs);
   const auto words = fresh_process.arguments;
-  auto launcher = invocation.own.text("isolation") == "spawn"
-                      ? compute::make_spawn_launcher(std::move(fresh_process))
-                      : compute::make_fork_launcher([&program, root](const runtime::TaskRequest& request) {
-                          LocalStores stores(root);
-                          return runtime::execute_task(program, request, stores.both(), system_clock());
-                        });
+  auto launcher = invocation.own.text("isolation") == "spawn" ? compute::make_spawn_launcher(std::move(fresh_process))
+                                                              : make_forks(program, root);
   const char* debug = std::getenv("METAFLOW_DEBUG_SUBCOMMAND");
   if (debug == nullptr || *debug == '\0' || *debug == '0') return launcher;
   return std::make_unique<TellingLauncher>(std::move(launcher), words);

@@ -53,7 +53,7 @@ class ClientTest : public testing::Test {
     const datastore::TaskPath path{run.run, step, task};
     auto all = artifacts;
     all.insert({{"_task_ok", succeeded}, {"_success", succeeded}, {"_exception", Value()}});
-    if (attempt == 0) metadata_->add_task(run, step, task, ++clock_ms_);
+    if (attempt == 0) metadata_->add_task(run, step, task, ++clock_ms_, {});
     tasks_->start_attempt(path, attempt, 0);
     metadata_->add_data(run, step, task,
                         {{"attempt", std::to_string(attempt), "", attempt},
@@ -301,7 +301,7 @@ TEST_F(ClientTest, ADamagedBlobIsNamedByArtifactAndTask) {
 
 TEST_F(ClientTest, ATaskWithoutAnEndIsUnfinishedUntilTheSchedulerHasGivenItUp) {
   new_run();
-  metadata_->add_task(runs_.back(), "start", "1", ++clock_ms_);
+  metadata_->add_task(runs_.back(), "start", "1", ++clock_ms_, {});
   const client::Run run(pathspec(""), options());
   const Task task(pathspec("/start/1"), options());
   EXPECT_EQ(task.status(), Status::unfinished);

@@ -16,10 +16,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/hash.hpp"
 #include "base/system_error.hpp"
 #include "compute/attempt_streams.hpp"
-#include "compute/fork_server.hpp"
 #include "compute/frame_channel.hpp"
 #include "runtime/step_command.hpp"
 #include "runtime/task_codec.hpp"
@@ -34,7 +32,8 @@ constexpr const char* control_variable = "METAFLOW_CONTROL_DESCRIPTOR";
 
 class ForkLauncher final : public runtime::Launcher {
  public:
-  explicit ForkLauncher(const TaskProcess& become_task) : ForkLauncher(become_task, make_socket_pair()) {}
+  ForkLauncher(const PrepareTask& prepare, const TaskProcess& become_task)
+      : ForkLauncher(prepare, become_task, make_socket_pair()) {}
 
   ~ForkLauncher() override {
     channel_.reset();
@@ -68,16 +67,15 @@ class ForkLauncher final : public runtime::Launcher {
   }
 
  private:
-  ForkLauncher(const TaskProcess& become_task, std::pair<FileDescriptor, FileDescriptor> sockets) {
+  ForkLauncher(const PrepareTask& prepare, const TaskProcess& become_task,
+               std::pair<FileDescriptor, FileDescriptor> sockets) {
     // What is buffered now would be printed once more by every task.
     std::fflush(nullptr);
-    // Every task hashes what it leaves.
-    prepare_hashing();
     server_ = ::fork();
     if (server_ < 0) throw system_error("cannot start the process that starts tasks", errno);
     if (server_ == 0) {
       sockets.first.close();
-      serve_forks(std::move(sockets.second), become_task);
+      serve_forks(std::move(sockets.second), prepare, become_task);
     }
     channel_ = std::make_unique<FrameChannel>(std::move(sockets.first));
     watch_channel();
@@ -137,8 +135,8 @@ void show_error(const Error& error) {
 
 }  // namespace
 
-std::unique_ptr<runtime::Launcher> make_fork_launcher(ExecuteTask execute) {
-  return std::make_unique<ForkLauncher>([&](const runtime::TaskRequest& request, int control) {
+std::unique_ptr<runtime::Launcher> make_fork_launcher(ExecuteTask execute, PrepareTask prepare) {
+  return std::make_unique<ForkLauncher>(prepare, [&](const runtime::TaskRequest& request, int control) {
     // Lines of a task are to be seen while it runs, though its output is a pipe.
     std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
     const int code = run_task_process(execute, request, control);
@@ -147,8 +145,9 @@ std::unique_ptr<runtime::Launcher> make_fork_launcher(ExecuteTask execute) {
 }
 
 std::unique_ptr<runtime::Launcher> make_spawn_launcher(StepProgram program) {
-  return std::make_unique<ForkLauncher>(
-      [&](const runtime::TaskRequest& request, int control) { become_step_command(program, request, control); });
+  return std::make_unique<ForkLauncher>(PrepareTask(), [&](const runtime::TaskRequest& request, int control) {
+    become_step_command(program, request, control);
+  });
 }
 
 int run_task_process(const ExecuteTask& execute, const runtime::TaskRequest& request, int control_descriptor) {

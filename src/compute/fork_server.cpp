@@ -42,8 +42,8 @@ void unblock_signals() {
 
 class ForkServer {
  public:
-  ForkServer(FileDescriptor socket, const TaskProcess& become_task)
-      : channel_(std::move(socket)), become_task_(become_task) {
+  ForkServer(FileDescriptor socket, const PrepareTask& prepare, const TaskProcess& become_task)
+      : channel_(std::move(socket)), prepare_(prepare), become_task_(become_task) {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
     sigset_t blocked, child;
@@ -80,7 +80,7 @@ class ForkServer {
  private:
   void handle(const Json& frame) {
     if (frame.contains("launch")) {
-      launch(frame.at("launch"), frame.at("task"));
+      launch(frame.at("launch"), runtime::task_request(frame.at("task")));
     } else if (frame.contains("signal")) {
       const runtime::AttemptHandle attempt = frame.at("signal");
       for (const auto& [pid, handle] : tasks_)
@@ -88,11 +88,12 @@ class ForkServer {
     }
   }
 
-  void launch(runtime::AttemptHandle attempt, const Json& task) {
+  void launch(runtime::AttemptHandle attempt, const runtime::TaskRequest& request) {
+    if (prepare_) prepare_(request);
     const auto streams = channel_.take_descriptors(3);
     const auto server = ::getpid();
     const auto pid = ::fork();
-    if (pid == 0) become(streams, task, server);
+    if (pid == 0) become(streams, request, server);
     if (pid < 0) {
       send({{"refused", attempt}, {"reason", std::strerror(errno)}});
     } else {
@@ -101,7 +102,7 @@ class ForkServer {
     }
   }
 
-  [[noreturn]] void become(const std::vector<FileDescriptor>& streams, const Json& task, pid_t server) {
+  [[noreturn]] void become(const std::vector<FileDescriptor>& streams, runtime::TaskRequest request, pid_t server) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     // Between fork and prctl the server may have gone without that signal.
     if (::getppid() != server || streams.size() != 3) ::_exit(1);
@@ -112,7 +113,6 @@ class ForkServer {
     ::close(child_ended_.get());
     ::dup2(streams[0].get(), STDOUT_FILENO);
     ::dup2(streams[1].get(), STDERR_FILENO);
-    auto request = runtime::task_request(task);
     request.temporary_folder = folder_of(::getpid());
     become_task_(request, streams[2].get());
     ::_exit(1);
@@ -206,6 +206,7 @@ class ForkServer {
   void send(const Json& frame) { channel_.send(frame.dump()); }
 
   FrameChannel channel_;
+  const PrepareTask& prepare_;
   const TaskProcess& become_task_;
   FileDescriptor child_ended_;
   std::string children_path_, folder_prefix_;
@@ -215,10 +216,10 @@ class ForkServer {
 
 }  // namespace
 
-void serve_forks(FileDescriptor socket, const TaskProcess& become_task) {
+void serve_forks(FileDescriptor socket, const PrepareTask& prepare, const TaskProcess& become_task) {
   int code = 0;
   try {
-    ForkServer(std::move(socket), become_task).run();
+    ForkServer(std::move(socket), prepare, become_task).run();
   } catch (const std::exception& problem) {
     std::fprintf(stderr, "metaflow: the fork server stopped: %s\n", problem.what());
     code = 1;

@@ -11,8 +11,11 @@ namespace metaflow::compute {
 /// `control_descriptor` takes the outcome.
 using TaskProcess = std::function<void(const runtime::TaskRequest&, int control_descriptor)>;
 
+/// What the fork server does before it forks a task, for example to read what many tasks need. Must not throw.
+using PrepareTask = std::function<void(const runtime::TaskRequest&)>;
+
 /// The life of the fork server: forks a task per request until `socket` is closed by the other side, then kills what
 /// still runs and ends this process. Descendants that a task leaves behind are killed when it ends.
-[[noreturn]] void serve_forks(FileDescriptor socket, const TaskProcess& become_task);
+[[noreturn]] void serve_forks(FileDescriptor socket, const PrepareTask& prepare, const TaskProcess& become_task);
 
 }  // namespace metaflow::compute

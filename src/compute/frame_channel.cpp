@@ -102,10 +102,7 @@ std::vector<std::string> FrameChannel::receive() {
 }
 
 bool FrameChannel::receive_some() {
-  constexpr std::size_t chunk = 65'536;
-  const auto before = received_.size();
-  received_.resize(before + chunk);
-  iovec bytes{received_.data() + before, chunk};
+  iovec bytes{chunk_.get(), chunk_size};
   ControlBuffer buffer;
   msghdr message{};
   message.msg_iov = &bytes;
@@ -113,8 +110,11 @@ bool FrameChannel::receive_some() {
   message.msg_control = buffer;
   message.msg_controllen = sizeof buffer;
   const auto got = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  received_.resize(before + (got > 0 ? static_cast<std::size_t>(got) : 0));
-  if (got > 0) return collect(message, descriptors_), true;
+  if (got > 0) {
+    received_.append(chunk_.get(), static_cast<std::size_t>(got));
+    collect(message, descriptors_);
+    return true;
+  }
   if (got < 0 && errno == EINTR) return true;
   if (got < 0 && errno == EAGAIN) return false;
   closed_ = true;

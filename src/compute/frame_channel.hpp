@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,8 @@ class FrameChannel {
 
   FileDescriptor socket_;
   std::deque<Unsent> unsent_;
+  static constexpr std::size_t chunk_size = 65'536;
+  std::unique_ptr<char[]> chunk_ = std::make_unique_for_overwrite<char[]>(chunk_size);
   std::string received_;
   std::deque<FileDescriptor> descriptors_;
   bool closed_ = false;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "compute/fork_server.hpp"
 #include "runtime/launcher.hpp"
 
 namespace metaflow::compute {
@@ -13,8 +14,9 @@ namespace metaflow::compute {
 using ExecuteTask = std::function<runtime::TaskOutcome(const runtime::TaskRequest&)>;
 
 /// Each task is a child of a fork server, made here: call before threads exist and before data is loaded, as every task
-/// gets a copy of the process as it is now. The fork server and all tasks end with the launcher.
-std::unique_ptr<runtime::Launcher> make_fork_launcher(ExecuteTask execute);
+/// gets a copy of the process as it is now. The fork server and all tasks end with the launcher. `prepare`, if any, is
+/// called in the fork server before each task is forked.
+std::unique_ptr<runtime::Launcher> make_fork_launcher(ExecuteTask execute, PrepareTask prepare = {});
 
 /// What starts a fresh process of the same program.
 struct StepProgram {

@@ -41,6 +41,34 @@ TEST_F(RunTest, AnArtifactCalledNameIsNotReplacedByTheNameOfTheFlow) {
   EXPECT_EQ(artifact("end", "2", "name"), Value("penguin"));
 }
 
+TEST_F(RunTest, TasksOfAForeachShareWhatTheyStartFrom) {
+  HandMadeFlow flow("Shared");
+  auto& start = flow.step("start", model::Transition::foreach, {"body"}, [](TaskContext& task) {
+    put(task, "items", Value::list({"a", "b"}));
+    return StepResult{.failure = {}, .foreach_values = {"a", "b"}, .chosen = {}};
+  });
+  start.foreach_artifact = "items";
+  flow.linear("body", "join", [](TaskContext& task) {
+    const auto list = task.inherited().find("items");
+    put(task, "item", task.inherited().load_item("items", *list, 1).value);
+    return StepResult();
+  });
+  flow.join("join", "end");
+  flow.end();
+  ASSERT_EQ(run(flow), 0) << out_ << err_;
+
+  runtime::SharedInput shared(flow.program.flow, *objects_);
+  runtime::TaskRequest request{.step = "body", .run = run_, .task = "99", .input_paths = run_ + "/start/1"};
+  request.split_index = 1;
+  request.split_value = "b";
+  request.split_count = 2;
+  shared.prepare(request);
+  objects_->remove("Shared/" + run_ + "/start/1/0.data.json");
+  std::filesystem::remove_all(folder_ / ".metaflow/Shared/data");
+  EXPECT_TRUE(runtime::execute_task(flow.program, request, stores(), system_clock(), &shared).succeeded);
+  EXPECT_EQ(artifact("body", "99", "item"), Value("b"));
+}
+
 model::Constant constant(const std::string& name, const Value& value) {
   const auto encoded = pickle::encode(value);
   model::Constant made{.name = name, .type = encoded.type, .pickle = {}};

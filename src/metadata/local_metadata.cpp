@@ -37,6 +37,10 @@ void sort_newest_first(std::vector<Record>& records, std::int64_t Record::*creat
   });
 }
 
+std::string datum_name(const Datum& datum) {
+  return fmt::format("{}{}_{}.json", datum_prefix, datum.field, datum.created_ms);
+}
+
 std::set<std::string> system_tags(const Identity& identity) {
   const auto runtime = setting("RUNTIME_NAME").value_or("dev");
   return {identity.name_space(), "runtime:" + runtime, "metaflow_version:" + std::string(version)};
@@ -66,8 +70,8 @@ class LocalMetadata final : public Metadata {
 
   RunRecord create_run(const std::string& flow, const std::set<std::string>& tags) override;
   RunRecord create_run_as(const std::string& flow, const std::string& run, const std::set<std::string>& tags) override;
-  void add_task(const RunRecord& run, const std::string& step, const std::string& task,
-                std::int64_t created_ms) override;
+  void add_task(const RunRecord& run, const std::string& step, const std::string& task, std::int64_t created_ms,
+                const std::vector<Datum>& data) override;
   void add_data(const RunRecord& run, const std::string& step, const std::string& task,
                 const std::vector<Datum>& data) override;
   void add_artifacts(const RunRecord& run, const std::string& step, const std::string& task, int attempt,
@@ -112,6 +116,8 @@ class LocalMetadata final : public Metadata {
   /// Folder of a flow, run, step or task. Error(invalid) for parts that would lead elsewhere.
   std::string folder(std::initializer_list<std::string_view> parts) const;
   std::vector<Child> children(const std::string& folder) const;
+  bool create_task(const std::string& task_folder, const RunRecord& run, const Place& place, const std::string& record,
+                   const std::vector<Datum>& data);
   void add_datum(const RunRecord& run, const Place& place, const std::string& meta, Datum datum);
 
   const std::string root_;
@@ -172,23 +178,38 @@ RunRecord LocalMetadata::write_run(const std::string& flow, const std::string& r
 }
 
 void LocalMetadata::add_task(const RunRecord& run, const std::string& step, const std::string& task,
-                             std::int64_t created_ms) {
+                             std::int64_t created_ms, const std::vector<Datum>& data) {
   const auto step_file = folder({run.flow, run.run, step}) + std::string(self_file);
   // Of thousands of tasks one makes the step; looking is cheaper than trying. Two that meet write the same.
   if (!file_size(step_file)) {
     create_file(step_file, child_text(run, {.flow = run.flow, .run = run.run, .step = step, .task = ""}, created_ms));
   }
+  const Place place{.flow = run.flow, .run = run.run, .step = step, .task = task};
+  const auto task_folder = folder({run.flow, run.run, step, task});
+  auto record = child_text(run, place, created_ms);
   // A retry finds its task there already, and leaves its time of creation as it is.
-  const auto task_file = folder({run.flow, run.run, step, task}) + std::string(self_file);
-  create_file(task_file, child_text(run, {.flow = run.flow, .run = run.run, .step = step, .task = task}, created_ms));
+  if (file_size(task_folder + std::string(self_file)) || !create_task(task_folder, run, place, record, data)) {
+    create_file(task_folder + std::string(self_file), record);
+    add_data(run, step, task, data);
+  }
+}
+
+/// A new task appears with all its first data, by one rename instead of one for each.
+bool LocalMetadata::create_task(const std::string& task_folder, const RunRecord& run, const Place& place,
+                                const std::string& record, const std::vector<Datum>& data) {
+  std::map<std::string, std::string> files{{"_self.json", record}};
+  const auto now = now_ms();
+  for (auto datum : data) {
+    datum.created_ms = now;
+    while (files.contains(datum_name(datum))) ++datum.created_ms;
+    files.emplace(datum_name(datum), datum_text(run, place, datum));
+  }
+  return create_folder(task_folder + "/_meta", files);
 }
 
 void LocalMetadata::add_datum(const RunRecord& run, const Place& place, const std::string& meta, Datum datum) {
   // Official keeps the first of two data of one field and millisecond, so each takes a name of its own.
-  const auto start = meta + std::string(datum_prefix) + datum.field + '_';
-  while (!create_file(start + std::to_string(datum.created_ms) + ".json", datum_text(run, place, datum))) {
-    ++datum.created_ms;
-  }
+  while (!create_file(meta + datum_name(datum), datum_text(run, place, datum))) ++datum.created_ms;
 }
 
 void LocalMetadata::add_data(const RunRecord& run, const std::string& step, const std::string& task,

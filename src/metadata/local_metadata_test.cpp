@@ -100,10 +100,10 @@ TEST_F(LocalMetadata, RecordsAreAsciiInAnyLocale) {
 
 TEST_F(LocalMetadata, TasksAreListedNewestFirst) {
   const auto run = metadata_->create_run("Lin", {});
-  metadata_->add_task(run, "start", "1", 1000);
-  metadata_->add_task(run, "mid", "2", 2000);
-  metadata_->add_task(run, "mid", "10", 2001);
-  metadata_->add_task(run, "mid", "9", 2001);
+  metadata_->add_task(run, "start", "1", 1000, {});
+  metadata_->add_task(run, "mid", "2", 2000, {});
+  metadata_->add_task(run, "mid", "10", 2001, {});
+  metadata_->add_task(run, "mid", "9", 2001, {});
   EXPECT_THAT(metadata_->steps("Lin", run.run), ElementsAre(Pair("mid", 2000), Pair("start", 1000)));
   EXPECT_THAT(
       metadata_->tasks("Lin", run.run, "mid"),
@@ -113,9 +113,11 @@ TEST_F(LocalMetadata, TasksAreListedNewestFirst) {
 
 TEST_F(LocalMetadata, ARetryKeepsTheTasksTimeOfCreation) {
   const auto run = metadata_->create_run("Lin", {});
-  metadata_->add_task(run, "start", "1", 1000);
-  metadata_->add_task(run, "start", "1", 5000);
+  metadata_->add_task(run, "start", "1", 1000, {{.field = "attempt", .value = "0", .attempt = 0}});
+  metadata_->add_task(run, "start", "1", 5000, {{.field = "attempt", .value = "1", .attempt = 1}});
   EXPECT_EQ(metadata_->task("Lin", run.run, "start", "1")->created_ms, 1000);
+  EXPECT_EQ(metadata_->newest_datum("Lin", run.run, "start", "1", "attempt")->value, "1");
+  EXPECT_THAT(metadata_->data("Lin", run.run, "start", "1"), SizeIs(2));
 }
 
 TEST_F(LocalMetadata, UnknownParentsHaveNoChildren) {
@@ -255,7 +257,7 @@ TEST_F(LocalMetadata, ARunThatIsNotThereHasNoTagsToChange) {
 
 TEST_F(LocalMetadata, TheNewestDatumOfAFieldIsFoundAmongFieldsThatBeginAlike) {
   const auto run = metadata_->create_run("Lin", {});
-  metadata_->add_task(run, "start", "1", 1);
+  metadata_->add_task(run, "start", "1", 1, {});
   metadata_->add_data(run, "start", "1", {{.field = "attempt", .value = "0"}});
   clock_.now = clock_.now + 5000;
   metadata_->add_data(run, "start", "1", {{.field = "attempt", .value = "1"}, {.field = "attempt-done", .value = "0"}});
@@ -267,7 +269,7 @@ TEST_F(LocalMetadata, TheNewestDatumOfAFieldIsFoundAmongFieldsThatBeginAlike) {
 
 TEST_F(LocalMetadata, OnePointerIsReadByItsName) {
   const auto run = metadata_->create_run("Lin", {});
-  metadata_->add_task(run, "start", "1", 1);
+  metadata_->add_task(run, "start", "1", 1, {});
   metadata_->add_artifacts(run, "start", "1", 0, {{"x", {.key = "abc", .type = ""}}, {"y", {.key = "def", .type = ""}}},
                            "local", root_);
   EXPECT_EQ(metadata_->artifact("Lin", run.run, "start", "1", 0, "x")->reference.key, "abc");

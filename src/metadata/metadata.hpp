@@ -61,7 +61,7 @@ struct Identity {
 Identity current_identity();
 
 /// Runs, tasks, tags and their data of all flows under one root. Local files now, the service later.
-/// Writers are called in the order: create_run, (add_task, add_data …) per task. Safe to use from several threads and
+/// Writers are called in the order: create_run, (add_task, then add_data and add_artifacts) per task. Safe to use from several threads and
 /// processes.
 class Metadata {
  public:
@@ -72,9 +72,10 @@ class Metadata {
   /// The same under an id from outside, which is no number. Error(conflict) when there is such a run already.
   virtual RunRecord create_run_as(const std::string& flow, const std::string& run,
                                   const std::set<std::string>& tags) = 0;
-  /// Makes the step (if new) and task objects. `created_ms`: strictly increasing within a run, given by the scheduler.
-  virtual void add_task(const RunRecord& run, const std::string& step, const std::string& task,
-                        std::int64_t created_ms) = 0;
+  /// Makes the step and task objects, where they are new, and the first data of this attempt. `created_ms`: strictly
+  /// increasing within a run, given by the scheduler.
+  virtual void add_task(const RunRecord& run, const std::string& step, const std::string& task, std::int64_t created_ms,
+                        const std::vector<Datum>& data) = 0;
   virtual void add_data(const RunRecord& run, const std::string& step, const std::string& task,
                         const std::vector<Datum>& data) = 0;
   /// One pointer file per artifact.

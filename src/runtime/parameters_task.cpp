@@ -43,7 +43,7 @@ metadata::Datum endpoint(const char* field, const std::string& step) {
 datastore::TaskPath begin(const metadata::RunRecord& run, datastore::TaskStore& tasks, Stores stores, Clock& clock) {
   const datastore::TaskPath path{run.run, "_parameters", "0"};
   tasks.start_attempt(path, 0, static_cast<double>(clock.now_microseconds()) / 1e6);
-  stores.metadata.add_task(run, path.step, path.task, run.created_ms);
+  stores.metadata.add_task(run, path.step, path.task, run.created_ms, {});
   return path;
 }
 

@@ -174,8 +174,7 @@ class Cloner {
     const auto& task = origin_.tasks[place];
     const auto path = path_of(place);
     tasks_.start_attempt(path, 0, static_cast<double>(clock_.now_microseconds()) / 1e6);
-    stores_.metadata.add_task(run_, path.step, path.task, new_created_ms(run_, new_id(place)));
-    stores_.metadata.add_data(run_, path.step, path.task, data_of(task));
+    stores_.metadata.add_task(run_, path.step, path.task, new_created_ms(run_, new_id(place)), data_of(task));
     tasks_.finish(path, 0, task.artifacts);
     stores_.metadata.add_artifacts(run_, path.step, path.task, 0, recorded_artifacts(task.artifacts),
                                    std::string(stores_.objects.type()), stores_.objects.root());

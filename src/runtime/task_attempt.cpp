@@ -201,7 +201,8 @@ std::optional<Failure> set_secrets(const model::StepSettings& settings) {
 
 class TaskAttempt {
  public:
-  TaskAttempt(const FlowProgram& program, const TaskRequest& request, Stores stores, Clock& clock)
+  TaskAttempt(const FlowProgram& program, const TaskRequest& request, Stores stores, Clock& clock,
+              const SharedInput* shared)
       : program_(program),
         request_(request),
         stores_(stores),
@@ -211,7 +212,7 @@ class TaskAttempt {
         blobs_(stores.objects, program.flow.name),
         tasks_(stores.objects, program.flow.name),
         path_{request.run, request.step, request.task},
-        inputs_(tasks_, blobs_, program.flow.name, request.input_paths),
+        inputs_(tasks_, blobs_, program.flow.name, request.input_paths, shared),
         settings_(model::step_settings(step_)) {
     run_.flow = program.flow.name;
     run_.run = request.run;
@@ -250,7 +251,6 @@ class TaskAttempt {
 
   void register_attempt(const std::vector<ForeachFrame>& frames) {
     tasks_.start_attempt(path_, request_.attempt, static_cast<double>(clock_.now_microseconds()) / 1e6);
-    stores_.metadata.add_task(run_, request_.step, request_.task, request_.created_ms);
     std::vector<metadata::Datum> data = {datum("attempt", std::to_string(request_.attempt)),
                                          datum("ds-type", std::string(stores_.objects.type())),
                                          datum("ds-root", stores_.objects.root())};
@@ -260,7 +260,7 @@ class TaskAttempt {
       data.back().json = foreach_stack_json(frames);
       data.push_back(datum("foreach-execution-path", foreach_execution_path(frames)));
     }
-    stores_.metadata.add_data(run_, request_.step, request_.task, data);
+    stores_.metadata.add_task(run_, request_.step, request_.task, request_.created_ms, data);
   }
 
   metadata::Datum datum(std::string field, std::string value) const {
@@ -362,8 +362,9 @@ class TaskAttempt {
 
 }  // namespace
 
-TaskOutcome execute_task(const FlowProgram& program, const TaskRequest& request, Stores stores, Clock& clock) {
-  return TaskAttempt(program, request, stores, clock).execute();
+TaskOutcome execute_task(const FlowProgram& program, const TaskRequest& request, Stores stores, Clock& clock,
+                         const SharedInput* shared) {
+  return TaskAttempt(program, request, stores, clock, shared).execute();
 }
 
 }  // namespace metaflow::runtime

@@ -7,12 +7,15 @@
 #include "base/clock.hpp"
 #include "runtime/launcher.hpp"
 #include "runtime/run.hpp"
+#include "runtime/shared_input.hpp"
 
 namespace metaflow::runtime {
 
 /// Executes one task attempt in this process: registers it, runs the body, persists artifacts in the order of
 /// docs/formats/datastore.md. A failing body is an outcome, not an exception; Error means that nothing could be
 /// recorded as done. Prints a failure on standard error as `<flow F step s[i] (input: v)> failed:` and what happened.
-TaskOutcome execute_task(const FlowProgram& program, const TaskRequest& request, Stores stores, Clock& clock);
+/// Inputs found in `shared` are not read again.
+TaskOutcome execute_task(const FlowProgram& program, const TaskRequest& request, Stores stores, Clock& clock,
+                         const SharedInput* shared = nullptr);
 
 }  // namespace metaflow::runtime

@@ -7,8 +7,10 @@
 
 #include <fmt/format.h>
 
+#include "base/parallel.hpp"
 #include "model/graph.hpp"
 #include "runtime/input_paths.hpp"
+#include "runtime/shared_input.hpp"
 
 namespace metaflow::runtime {
 namespace {
@@ -54,25 +56,46 @@ ForeachFrame entered_frame(const model::Flow& flow, const TaskRequest& request, 
 
 }  // namespace
 
+std::shared_ptr<const OpenedTask> open_task(const datastore::TaskStore& tasks, const datastore::BlobStore& blobs,
+                                            const std::string& flow_name, const datastore::TaskPath& path) {
+  auto artifacts = tasks.read(path);
+  if (!artifacts)
+    throw Error(ErrorCode::not_found,
+                fmt::format("Task {}/{} is not finished, so nothing can start from it.", flow_name, path.text()));
+  auto source = datastore::make_artifact_source(blobs, flow_name, path, *artifacts);
+  return std::make_shared<const OpenedTask>(std::move(*artifacts), std::move(source));
+}
+
 TaskInputs::TaskInputs(const datastore::TaskStore& tasks, const datastore::BlobStore& blobs, std::string flow_name,
-                       std::string_view input_paths)
-    : tasks_(tasks), blobs_(blobs), flow_name_(std::move(flow_name)) {
+                       std::string_view input_paths, const SharedInput* shared)
+    : tasks_(tasks), blobs_(blobs), flow_name_(std::move(flow_name)), shared_(shared) {
   for (const auto& path : decode_input_paths(input_paths)) paths_.push_back(datastore::parse_task_path(path));
   opened_.resize(paths_.size());
 }
 
-const TaskInputs::Opened& TaskInputs::opened(std::size_t i) const {
+const OpenedTask& TaskInputs::opened(std::size_t i) const {
   const std::scoped_lock lock(mutex_);
   auto& slot = opened_.at(i);
-  if (!slot) {
-    auto artifacts = tasks_.read(paths_[i]);
-    if (!artifacts)
-      throw Error(ErrorCode::not_found, fmt::format("Task {}/{} is not finished, so nothing can start from it.",
-                                                    flow_name_, paths_[i].text()));
-    auto source = datastore::make_artifact_source(blobs_, flow_name_, paths_[i], *artifacts);
-    slot = std::make_unique<Opened>(Opened{std::move(*artifacts), std::move(source)});
-  }
+  if (!slot && i > 0 && opened_[i - 1]) read_ahead(i);
+  if (!slot) slot = open(i);
   return *slot;
+}
+
+std::shared_ptr<const OpenedTask> TaskInputs::open(std::size_t i) const {
+  auto task = shared_ ? shared_->find(paths_[i]) : nullptr;
+  return task ? task : open_task(tasks_, blobs_, flow_name_, paths_[i]);
+}
+
+/// For a join that goes over its inputs in order: opens the next ones on all cores.
+void TaskInputs::read_ahead(std::size_t first) const {
+  constexpr std::size_t most = 256;
+  for_each_index(std::min(most, paths_.size() - first), [&](std::size_t i) {
+    try {
+      opened_[first + i] = open(first + i);
+    } catch (const Error&) {
+      // Told when the body asks for that one; perhaps it never does.
+    }
+  });
 }
 
 const ArtifactSource& TaskInputs::source(std::size_t i) const { return *opened(i).source; }

@@ -14,12 +14,24 @@
 
 namespace metaflow::runtime {
 
+class SharedInput;
+
+/// What a finished task left.
+struct OpenedTask {
+  datastore::ArtifactTable artifacts;
+  std::unique_ptr<ArtifactSource> source;
+};
+/// Throws Error(not_found) when that task is not finished. `blobs` outlives what is returned.
+std::shared_ptr<const OpenedTask> open_task(const datastore::TaskStore& tasks, const datastore::BlobStore& blobs,
+                                            const std::string& flow_name, const datastore::TaskPath& path);
+
 /// The finished tasks that a task starts from, each opened when first asked for. Safe to use from several threads.
 class TaskInputs {
  public:
-  /// `tasks` and `blobs` outlive it. Throws Error(usage) for input paths that cannot be read as such.
+  /// All but `input_paths` outlive it; `shared` may be null. Throws Error(usage) for input paths that cannot be read as
+  /// such.
   TaskInputs(const datastore::TaskStore& tasks, const datastore::BlobStore& blobs, std::string flow_name,
-             std::string_view input_paths);
+             std::string_view input_paths, const SharedInput* shared);
 
   std::size_t count() const noexcept { return paths_.size(); }
   /// Throws Error(not_found) when that task is not finished.
@@ -28,18 +40,17 @@ class TaskInputs {
   const datastore::TaskPath& path(std::size_t i) const { return paths_[i]; }
 
  private:
-  struct Opened {
-    datastore::ArtifactTable artifacts;
-    std::unique_ptr<ArtifactSource> source;
-  };
-  const Opened& opened(std::size_t i) const;
+  const OpenedTask& opened(std::size_t i) const;
+  std::shared_ptr<const OpenedTask> open(std::size_t i) const;
+  void read_ahead(std::size_t first) const;
 
   const datastore::TaskStore& tasks_;
   const datastore::BlobStore& blobs_;
   std::string flow_name_;
   std::vector<datastore::TaskPath> paths_;
+  const SharedInput* shared_;
   mutable std::mutex mutex_;  // guards opened_
-  mutable std::vector<std::unique_ptr<Opened>> opened_;
+  mutable std::vector<std::shared_ptr<const OpenedTask>> opened_;
 };
 
 /// Foreach frames around the task that `request` describes, from those of its inputs.
