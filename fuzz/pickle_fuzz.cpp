@@ -1,11 +1,8 @@
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
-#include <string>
-
+// Any bytes read as a pickle are a value or an Error, however they are read, and a value written is read back the same.
 #include <metaflow/codec.hpp>
-#include <metaflow/error.hpp>
 #include <metaflow/pickle.hpp>
+
+#include "fuzz.hpp"
 
 namespace mf = metaflow;
 
@@ -32,10 +29,8 @@ void check(const mf::Value& value) {
     if (error.code() != mf::ErrorCode::invalid) throw;
     return;
   }
-  if (shown.find("bytearray") == shown.npos && again.repr() != shown) std::abort();
+  if (shown.find("bytearray") == shown.npos) fuzz::require(again.repr() == shown);
 }
-
-}  // namespace
 
 /// Any item of a list is the same whether read alone or with all others.
 void check_items(const mf::Value& value, std::span<const std::byte> bytes) {
@@ -43,11 +38,12 @@ void check_items(const mf::Value& value, std::span<const std::byte> bytes) {
   for (std::size_t i = 0; i < value.size() && i < 20; ++i) {
     mf::Buffer buffer(bytes.size());
     std::copy(bytes.begin(), bytes.end(), buffer.data());
-    if (mf::pickle::decode_item(std::move(buffer), i).value.repr() != value[i].repr()) std::abort();
+    fuzz::require(mf::pickle::decode_item(std::move(buffer), i).value.repr() == value[i].repr());
   }
 }
 
-/// Any bytes are a value or an Error, never anything else.
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {
     const auto bytes = std::as_bytes(std::span(data, size));

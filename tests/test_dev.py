@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 DEV = Path(__file__).resolve().parent.parent / "dev"
-COMMANDS = ["setup", "demo", "build", "test", "bench", "lint", "fmt", "install"]
+COMMANDS = ["setup", "demo", "build", "test", "fuzz", "bench", "lint", "fmt", "install"]
 
 
 def dev(*arguments, cwd=None):
@@ -33,7 +33,9 @@ def test_an_unknown_command_is_a_usage_error():
     assert "no command 'tset'" in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [("test", "--al"), ("build", "--release"), ("setup", "--tests"), ("install",)])
+@pytest.mark.parametrize(
+    "arguments", [("test", "--al"), ("build", "--release"), ("setup", "--tests"), ("fuzz", "--all"), ("install",)]
+)
 def test_a_wrong_argument_does_nothing_but_say_so(arguments):
     result = dev(*arguments)
     assert result.returncode != 0
@@ -45,3 +47,9 @@ def test_an_unknown_purpose_of_setup_is_refused_with_those_there_are():
     result = dev("setup", "everything")
     assert result.returncode != 0
     assert "choose from build demo test lint bench" in result.stderr
+
+
+def test_an_unknown_fuzzer_is_refused_with_those_there_are():
+    result = dev("fuzz", "jsn_fuzz")
+    assert result.returncode != 0
+    assert "json_fuzz" in result.stderr

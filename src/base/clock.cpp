@@ -1,5 +1,6 @@
 #include "base/clock.hpp"
 
+#include <chrono>
 #include <cstdio>
 #include <ctime>
 
@@ -36,6 +37,8 @@ std::string padded(int value, int digits) {
   return {text, static_cast<std::size_t>(std::snprintf(text, sizeof text, "%0*d", digits, value))};
 }
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 }  // namespace
 
 Clock& system_clock() {
@@ -55,6 +58,26 @@ std::string utc_timestamp(std::int64_t microseconds) {
   std::tm time{};
   gmtime_r(&seconds, &time);
   return format_time(time, "%Y-%m-%dT%H:%M:%S.") + padded(rest, 6) + "Z";
+}
+
+std::optional<std::int64_t> read_utc_timestamp(std::string_view text) {
+  constexpr std::string_view form = "0000-00-00T00:00:00.000000Z";
+  if (text.size() != form.size()) return std::nullopt;
+  for (std::size_t i = 0; i < form.size(); ++i)
+    if (form[i] == '0' ? !is_digit(text[i]) : text[i] != form[i]) return std::nullopt;
+  const auto number = [&](std::size_t at, std::size_t digits) {
+    int value = 0;
+    for (const char c : text.substr(at, digits)) value = 10 * value + (c - '0');
+    return value;
+  };
+  const std::chrono::year_month_day day(std::chrono::year(number(0, 4)),
+                                        std::chrono::month(static_cast<unsigned>(number(5, 2))),
+                                        std::chrono::day(static_cast<unsigned>(number(8, 2))));
+  const int hour = number(11, 2), minute = number(14, 2), second = number(17, 2);
+  if (!day.ok() || hour > 23 || minute > 59 || second > 59) return std::nullopt;
+  const auto seconds = std::chrono::sys_days(day).time_since_epoch() + std::chrono::hours(hour) +
+                       std::chrono::minutes(minute) + std::chrono::seconds(second);
+  return std::chrono::microseconds(seconds).count() + number(20, 6);
 }
 
 }  // namespace metaflow

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace metaflow {
 
@@ -20,5 +22,7 @@ Clock& system_clock();
 std::string local_timestamp(std::int64_t microseconds);
 /// `2026-11-23T14:10:41.790713Z`, for stored log lines.
 std::string utc_timestamp(std::int64_t microseconds);
+/// What utc_timestamp wrote; nothing for a text of any other form, or of a day or time that there is not.
+std::optional<std::int64_t> read_utc_timestamp(std::string_view text);
 
 }  // namespace metaflow

@@ -191,6 +191,16 @@ TEST(Codec, AnItemMayReferToWhatLiesBeforeIt) {
   EXPECT_EQ(item(3).repr(), "[3]");
 }
 
+TEST(Codec, AnItemMayReferToWhatLiesWithinIt) {
+  const auto item = [](std::size_t i) {  // [(a, b, a, b), (b, a)] with a = 'abc', b = 'def', each the same object
+    return pickle::decode_item(
+               test::unhex("8004951e000000000000005d9428288c03616263948c0364656694680168027494680268018694652e"), i)
+        .value;
+  };
+  EXPECT_EQ(item(0).repr(), "('abc', 'def', 'abc', 'def')");
+  EXPECT_EQ(item(1).repr(), "('def', 'abc')");
+}
+
 TEST(Codec, AnItemMayBeATupleThatWasThereBefore) {
   // t = ('a', 1); [t, t]
   EXPECT_EQ(pickle::decode_item(test::unhex("8004950f000000000000005d94288c0161944b0186946802652e"), 1).value.repr(),

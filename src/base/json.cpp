@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
+#include <type_traits>
 
 #include <metaflow/error.hpp>
 
@@ -88,6 +90,42 @@ void append_value(std::string& out, const JsonValue& value) {
 
 namespace {
 
+/// How deep objects and arrays are nested, if the text is JSON.
+int depth_of(std::string_view text) {
+  int depth = 0, deepest = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    switch (text[i]) {
+      case '{':
+      case '[':
+        deepest = std::max(deepest, ++depth);
+        break;
+      case '}':
+      case ']':
+        --depth;
+        break;
+      case '"':
+        for (++i; i < text.size() && text[i] != '"'; ++i)
+          if (text[i] == '\\') ++i;
+        break;
+      default:
+        break;
+    }
+  }
+  return deepest;
+}
+
+/// Whether get<T>() gives what is there, and not what it could be made into.
+template <class T>
+bool is_exactly(const JsonValue& value) {
+  if constexpr (std::is_same_v<T, std::int64_t>)
+    return value.is_number_integer() &&
+           !(value.is_number_unsigned() && value.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max());
+  else if constexpr (std::is_same_v<T, std::string>)
+    return value.is_string();
+  else
+    return true;
+}
+
 /// Runs a parser of nlohmann's over `text`; what it throws becomes an error about `file`.
 template <class Parse>
 auto with_file_named(std::string_view text, std::string_view file, Parse parse) {
@@ -104,6 +142,9 @@ auto with_file_named(std::string_view text, std::string_view file, Parse parse) 
 }  // namespace
 
 JsonValue parse_json(std::string_view text, std::string_view file) {
+  if (depth_of(text) > Value::max_depth)
+    throw Error(ErrorCode::corrupt, "'" + std::string(file) + "' is damaged: it is nested more than " +
+                                        std::to_string(Value::max_depth) + " levels deep");
   return with_file_named(text, file, [&] { return JsonValue::parse(text); });
 }
 
@@ -125,11 +166,8 @@ T json_member(const JsonValue& object, const char* name, std::string_view file) 
   if (!object.is_object()) throw damaged("is looked for, but the file holds no object");
   const auto found = object.find(name);
   if (found == object.end()) throw damaged("is missing");
-  try {
-    return found->get<T>();
-  } catch (const JsonValue::exception&) {
-    throw damaged("has the wrong type");
-  }
+  if (!is_exactly<T>(*found)) throw damaged("has the wrong type");
+  return found->get<T>();
 }
 template std::string json_member<std::string>(const JsonValue&, const char*, std::string_view);
 template std::int64_t json_member<std::int64_t>(const JsonValue&, const char*, std::string_view);

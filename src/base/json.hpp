@@ -12,7 +12,8 @@ namespace metaflow {
 
 using JsonValue = nlohmann::json;
 
-/// The value in `text`. Error(corrupt) that names `file` and the place when it is no JSON.
+/// The value in `text`. Error(corrupt) that names `file` and the place when it is no JSON, and when it is nested deeper
+/// than a Value may be: what walks through it may recurse.
 JsonValue parse_json(std::string_view text, std::string_view file);
 
 /// Is told of each part of a JSON text as it comes, instead of a tree being made. Members that are not overridden let their part pass.
@@ -32,10 +33,12 @@ class JsonHandler : public nlohmann::json_sax<JsonValue> {
   bool end_array() override { return true; }
   [[noreturn]] bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& error) override;
 };
-/// Tells `handler` of all of `text`; errors are those of parse_json, and what the handler throws.
+/// Tells `handler` of all of `text`, however deep it is nested; errors are those of parse_json, and what the handler
+/// throws.
 void read_json(std::string_view text, std::string_view file, JsonHandler& handler);
 
-/// Member `name` of an object as T. Error(corrupt) that names `file` when it is missing or of another type.
+/// Member `name` of an object as T. Error(corrupt) that names `file` when it is missing or of another type; a number
+/// that does not fit T is.
 template <class T>
 T json_member(const JsonValue& object, const char* name, std::string_view file);
 

@@ -405,7 +405,7 @@ void Reader::use_memo(unsigned char code) {
   };
   switch (code) {
     case MEMOIZE:
-      return put(memo_.size() + far_memo_.size());
+      return put((item_ ? item_->memo.size() : 0) + memo_.size() + far_memo_.size());
     case BINPUT:
       return put(little_endian(1));
     case LONG_BINPUT:

@@ -1,4 +1,5 @@
 #include <functional>
+#include <limits>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -68,6 +69,33 @@ TEST(JsonText, DamageIsAnErrorThatNamesTheFile) {
   }
 }
 
+TEST(JsonText, NestingIsReadAsDeepAsAValueMayBe) {
+  const auto nested = [](std::size_t levels) { return std::string(levels, '[') + std::string(levels, ']'); };
+  const auto deepest = parse_json(nested(Value::max_depth), "x.json");
+  EXPECT_EQ(dump_json(deepest), nested(Value::max_depth));
+  EXPECT_NO_THROW(value_of(deepest));
+  for (const auto levels : {std::size_t{Value::max_depth} + 1, std::size_t{100'000}}) {
+    try {
+      parse_json(nested(levels), "x.json");
+      FAIL() << "parsed";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::corrupt);
+      EXPECT_THAT(error.what(), HasSubstr("'x.json' is damaged: it is nested more than 1000 levels deep"));
+    }
+  }
+  EXPECT_NO_THROW(parse_json('"' + std::string(5000, '[') + "\\\"[\"", "brackets.json"));
+}
+
+TEST(JsonText, AMemberOfAnotherTypeIsNotMadeToFit) {
+  for (const auto* value : {"true", "1.5", "1e300", "-1e300", "9223372036854775808", "\"1\"", "null"}) {
+    const auto object = parse_json(R"({"n": )" + std::string(value) + "}", "x.json");
+    EXPECT_THROW(json_member<std::int64_t>(object, "n", "x.json"), Error) << value;
+  }
+  const auto object = parse_json(R"({"low": -9223372036854775808, "high": 9223372036854775807})", "x.json");
+  EXPECT_EQ(json_member<std::int64_t>(object, "low", "x.json"), std::numeric_limits<std::int64_t>::min());
+  EXPECT_EQ(json_member<std::int64_t>(object, "high", "x.json"), std::numeric_limits<std::int64_t>::max());
+}
+
 TEST(Sha1, IsHexInLowercase) {
   const std::string text = "abc";
   EXPECT_EQ(sha1_hex(std::as_bytes(std::span(text))), "a9993e364706816aba3e25717850c26c9cd0d89d");
@@ -83,6 +111,19 @@ TEST(Timestamps, HaveFixedLength) {
   EXPECT_EQ(utc_timestamp(1795443041000005), "2026-11-23T14:10:41.000005Z");
   EXPECT_EQ(utc_timestamp(-1), "1969-12-31T23:59:59.999999Z");
   EXPECT_EQ(local_timestamp(1795443041790713).size(), std::string("2026-11-23 14:10:41.790").size());
+}
+
+TEST(Timestamps, AreReadAsTheyWereWritten) {
+  for (const std::int64_t moment : {1795443041790713L, 1709251199000005L, 0L, -1L, 253402300799999999L})
+    EXPECT_EQ(read_utc_timestamp(utc_timestamp(moment)), moment);
+}
+
+TEST(Timestamps, AreReadInNoOtherForm) {
+  for (const auto* text : {"", "2026-11-23T14:10:41.790713", "2026-11-23 14:10:41.790713Z",
+                           "2026-11-23T14:10:41.79071Z", "2026-02-29T14:10:41.790713Z", "2026-11-23T24:10:41.790713Z",
+                           "2026-11-23T14:60:41.790713Z", "2026-11-23T14:10:60.790713Z", "2026-13-23T14:10:41.790713Z",
+                           " 026-11-23T14:10:41.790713Z", "+026-11-23T14:10:41.790713Z", "2026-11-23T14:10:41.-90713Z"})
+    EXPECT_EQ(read_utc_timestamp(text), std::nullopt) << text;
 }
 
 }  // namespace

@@ -156,26 +156,27 @@ class Parser {
   /// `--name=value` as two words: CLI11 would take the next word for an empty value.
   std::vector<std::string> separated(const std::vector<std::string>& words) const {
     std::vector<std::string> separate;
-    for (std::size_t i = 0; i < words.size(); ++i) {
-      const auto& word = words[i];
-      if (followed_ == Followed::by_command && !word.starts_with('-') && (i == 0 || !takes_value(words[i - 1]))) {
-        separate.insert(separate.end(), words.begin() + static_cast<std::ptrdiff_t>(i), words.end());
+    bool is_value = false;
+    for (auto word = words.begin(); word != words.end(); ++word) {
+      if (!is_value && ends_options(*word)) {
+        separate.insert(separate.end(), word, words.end());
         break;
       }
-      const auto equals = word.find('=');
-      const auto name = word.substr(0, equals);
-      const auto found = std::find_if(command_.options.begin(), command_.options.end(),
-                                      [&](const Option& option) { return name == "--" + option.name; });
-      const bool is_separable = equals != std::string::npos && found != command_.options.end() &&
-                                found->kind != OptionKind::flag && (separate.empty() || !takes_value(separate.back()));
-      if (is_separable) {
-        separate.push_back(name);
-        separate.push_back(word.substr(equals + 1));
+      const auto equals = word->find('=');
+      if (!is_value && equals != std::string::npos && takes_value(word->substr(0, equals))) {
+        separate.push_back(word->substr(0, equals));
+        separate.push_back(word->substr(equals + 1));
       } else {
-        separate.push_back(word);
+        separate.push_back(*word);
+        is_value = !is_value && takes_value(*word);
       }
     }
     return separate;
+  }
+
+  /// Whether this word, and what follows it, is left as it is.
+  bool ends_options(const std::string& word) const {
+    return word == "--" || (followed_ == Followed::by_command && (word == "-" || !word.starts_with('-')));
   }
 
   bool takes_value(const std::string& word) const {

@@ -67,7 +67,13 @@ TEST(Arguments, AValueMayLookLikeAnOptionOrAList) {
   EXPECT_EQ(parse({"--namespace", "[1, 2]"}).text("namespace"), "[1, 2]");
   EXPECT_EQ(parse({"--namespace", "-5"}).text("namespace"), "-5");
 }
-TEST(Arguments, AfterTwoDashesNothingIsAnOption) { EXPECT_EQ(parse({"--", "--tag"}).argument(0), "--tag"); }
+TEST(Arguments, AfterTwoDashesNothingIsAnOption) {
+  EXPECT_EQ(parse({"--", "--tag"}).argument(0), "--tag");
+  EXPECT_EQ(parse({"--", "--tag=x"}).argument(0), "--tag=x");
+}
+TEST(Arguments, AValueThatIsTheNameOfAnOptionTakesNoValueItself) {
+  EXPECT_EQ(parse({"--namespace", "--namespace", "path"}).argument(0), "path");
+}
 TEST(Arguments, AFlagCanBeSwitchedOffAgain) {
   EXPECT_TRUE(parse({"--quick"}).flag("quick"));
   EXPECT_FALSE(parse({"--quick", "--no-quick"}).flag("quick"));
@@ -111,6 +117,8 @@ TEST(Arguments, EverythingAfterTheCommandIsLeftToIt) {
       parse_arguments(top, {"--with=retry", "run", "--with=x", "--quiet"}, "CLI_TEST", Followed::by_command);
   EXPECT_THAT(arguments.list("with"), ElementsAre("retry"));
   EXPECT_THAT(arguments.rest(), ElementsAre("run", "--with=x", "--quiet"));
+  const auto odd = parse_arguments(top, {"-", "--with=x"}, "CLI_TEST", Followed::by_command);
+  EXPECT_THAT(odd.rest(), ElementsAre("-", "--with=x"));
 }
 
 TEST(Arguments, AVariableStandsInForAnOption) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <new>
 
 #include <metaflow/error.hpp>
 #include <metaflow/task.hpp>
@@ -165,6 +166,8 @@ int run_command_line(const FlowProgram& program, int argc, char** argv) {
     return code;
   } catch (const Error& error) {
     invocation.console.error(error);
+  } catch (const std::bad_alloc&) {
+    invocation.console.error({ErrorCode::exhausted, "There is not enough memory for this."});
   } catch (const std::exception& error) {
     invocation.console.internal_error(error.what());
   } catch (...) {

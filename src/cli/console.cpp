@@ -3,10 +3,14 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include "base/system_error.hpp"
+#include "base/utf8.hpp"
 
 namespace metaflow::cli {
 namespace {
@@ -46,6 +50,31 @@ void say(std::string_view text, Style style) {
   std::fwrite(out.data(), 1, out.size(), stderr);
 }
 
+/// Letters of other scripts stay; what could command the terminal is written out: `\x1b`.
+std::string without_controls(std::string_view text) {
+  std::string plain;
+  const auto clean = sanitized_utf8(text);
+  for (std::size_t i = 0; i < clean.size();) {
+    const auto start = i;
+    const auto code = *decode_code_point(clean, i);
+    const bool is_control = (code < 0x20 && code != '\n' && code != '\t') || (code >= 0x7f && code < 0xa0);
+    if (is_control)
+      fmt::format_to(std::back_inserter(plain), "\\x{:02x}", static_cast<unsigned>(code));
+    else
+      plain.append(clean, start, i - start);
+  }
+  return plain;
+}
+
+/// A message as it is shown, whatever of the user's or of a damaged file it quotes: text, and of bearable length.
+std::string presentable(std::string_view message) {
+  constexpr std::size_t longest = 4000, head = 1500, tail = 500;
+  if (message.size() <= longest) return without_controls(message);
+  return without_controls(message.substr(0, head)) +
+         fmt::format(" [... {} bytes left out ...] ", message.size() - head - tail) +
+         without_controls(message.substr(message.size() - tail));
+}
+
 std::string_view default_headline(ErrorCode code) {
   switch (code) {
     case ErrorCode::not_found:
@@ -78,10 +107,10 @@ void Console::echo(std::string_view text, Style style) const {
 
 void Console::error(const Error& error) const {
   std::string block = "    ";
-  block += error.headline().empty() ? default_headline(error.code()) : std::string_view(error.headline());
+  block += error.headline().empty() ? std::string(default_headline(error.code())) : presentable(error.headline());
   say(block + ':', Style::bad);
   std::string message = "    ";
-  for (const char c : std::string_view(error.what())) {
+  for (const char c : presentable(error.what())) {
     message += c;
     if (c == '\n') message += "    ";
   }
@@ -90,12 +119,12 @@ void Console::error(const Error& error) const {
 
 void Console::internal_error(std::string_view message) const {
   say("    Internal error", Style::bad);
-  say(std::string(message) + '\n', Style::bad);
+  say(presentable(message) + '\n', Style::bad);
 }
 
 void Console::usage_error(std::string_view usage, std::string_view command, std::string_view message) const {
   std::string text(usage);
-  text.append("\nTry '").append(command).append(" --help' for help.\n\nError: ").append(message);
+  text.append("\nTry '").append(command).append(" --help' for help.\n\nError: ").append(presentable(message));
   say(text, Style::plain);
 }
 

@@ -9,7 +9,8 @@ namespace metaflow::cli {
 
 enum class Style { plain, banner, highlight, good, bad };
 
-/// What commands say to people, on standard error; standard output is for results. Colours only on a terminal.
+/// What commands say to people, on standard error; standard output is for results. Colours only on a terminal. What is wrong
+/// may quote anything: control characters are written out, and of a message that is far too long the middle is left out.
 class Console {
  public:
   void be_quiet(bool quiet) { quiet_ = quiet; }

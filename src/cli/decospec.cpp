@@ -35,11 +35,21 @@ std::vector<std::string> split_pairs(std::string_view text) {
   return pairs;
 }
 
+std::string without_escapes(std::string_view text) {
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (!text.substr(i).starts_with("\\\"")) plain += text[i];
+  return plain;
+}
+
 /// The value as JSON text.
-std::string read_value(std::string text) {
-  for (std::size_t at = 0; (at = text.find("\\\"", at)) != std::string::npos; ++at) text.erase(at, 1);
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  return dump_json(json.is_discarded() ? nlohmann::json(text) : json);
+std::string read_value(std::string_view text) {
+  const auto plain = without_escapes(text);
+  try {
+    return dump_json(parse_json(plain, "value"));
+  } catch (const Error&) {
+    return dump_json(plain);
+  }
 }
 
 model::Decorator find_decorator(const std::string& name) {
@@ -67,7 +77,7 @@ void set_attribute(model::Decorator& decorator, const std::string& pair) {
                             name, did_you_mean(name, names), fmt::join(names, ", ")),
                 "Unknown decorator attribute");
   }
-  found->second = read_value(pair.substr(equals + 1));
+  found->second = read_value(std::string_view(pair).substr(equals + 1));
 }
 
 }  // namespace

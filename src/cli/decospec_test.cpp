@@ -35,6 +35,15 @@ TEST(Decospec, ACommaEndsAValueOnlyBeforeAName) {
 TEST(Decospec, EscapedQuotesAreJsonQuotes) {
   EXPECT_EQ(parse_decospec(R"(environment:vars={\"a\": 1})").attributes[0].second, R"({"a": 1})");
 }
+TEST(Decospec, AValueNestedTooDeepForJsonIsText) {
+  EXPECT_THAT(refusal("environment:vars=" + std::string(100'000, '[') + std::string(100'000, ']')),
+              HasSubstr("is no dict of variables"));
+}
+TEST(Decospec, AMegabyteOfEscapedQuotesTakesNoTime) {
+  std::string quotes;
+  for (int i = 0; i < 500'000; ++i) quotes += "\\\"";
+  EXPECT_THAT(refusal("retry:times=" + quotes), HasSubstr("is not a number"));
+}
 TEST(Decospec, AnUnknownNameListsTheKnownOnes) {
   EXPECT_EQ(
       refusal("rety"),

@@ -76,7 +76,7 @@ void follow(const Invocation& invocation, const std::vector<client::Task>& tasks
   std::vector<client::Task> attempts;
   for (const auto& task : tasks) attempts.push_back(task.at_attempt(task.current_attempt()));
   follow_logs(objects, attempts, asked_streams(own), [&](const client::Task& task, const client::StampedLine& line) {
-    print(line_text(own.flag("timestamps") ? client::read_timestamp(line.timestamp) : std::nullopt,
+    print(line_text(own.flag("timestamps") ? read_utc_timestamp(line.timestamp) : std::nullopt,
                     prefix(task) + std::string(line.message)));
   });
 }

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <new>
 #include <set>
 
 #include <unistd.h>
@@ -231,6 +232,8 @@ int run(const Words& words) {
       return 2;
     }
     console.error(error);
+  } catch (const std::bad_alloc&) {
+    console.error({ErrorCode::exhausted, "There is not enough memory for this."});
   } catch (const std::exception& error) {
     console.internal_error(error.what());
   }

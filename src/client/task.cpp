@@ -4,6 +4,7 @@
 #include <metaflow/client.hpp>
 #include <metaflow/value.hpp>
 
+#include "base/clock.hpp"
 #include "client/navigation.hpp"
 #include "client/state.hpp"
 #include "client/task_log.hpp"
@@ -117,7 +118,7 @@ std::optional<Buffer> Task::artifact_pickle(std::string_view name) const {
 std::vector<std::string> Task::artifact_names() const {
   std::vector<std::string> names;
   for (const auto& pointer : *state_->pointers())
-    if (pointer.name.front() != '_') names.push_back(pointer.name);
+    if (!pointer.name.starts_with('_')) names.push_back(pointer.name);
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -125,7 +126,7 @@ std::vector<std::string> Task::artifact_names() const {
 std::vector<DataArtifact> Task::artifacts() const {
   std::vector<DataArtifact> artifacts;
   for (const auto& pointer : *state_->pointers())
-    if (pointer.name.front() != '_')
+    if (!pointer.name.starts_with('_'))
       artifacts.push_back(DataArtifact(std::make_shared<const detail::ArtifactState>(state_, pointer)));
   std::sort(artifacts.begin(), artifacts.end(), [](const auto& a, const auto& b) { return a.id() < b.id(); });
   return artifacts;
@@ -168,7 +169,7 @@ std::vector<LogLine> Task::log_lines(LogStream stream) const {
   std::vector<LogLine> lines;
   for (const auto& line : merge_log_lines(files)) {
     auto& added = lines.emplace_back(LogLine{std::nullopt, std::string(line.message)});
-    if (const auto time = read_timestamp(line.timestamp)) added.time.emplace(std::chrono::microseconds(*time));
+    if (const auto time = read_utc_timestamp(line.timestamp)) added.time.emplace(std::chrono::microseconds(*time));
   }
   return lines;
 }

@@ -1,8 +1,7 @@
 #include "client/task_log.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <ctime>
+#include <optional>
 
 namespace metaflow::client {
 namespace {
@@ -26,7 +25,7 @@ StampedLine parse_line(std::string_view line) {
   const auto timestamp = take_until(rest, '|');
   const auto source = take_until(rest, '|');
   const auto id = take_until(rest, ']');
-  if (!id) return {.message = line};
+  if (!timestamp || !source || !id) return {.message = line};
   return {*timestamp, *source, *id, rest};
 }
 
@@ -59,17 +58,6 @@ std::string log_text(const std::vector<std::string>& files) {
     text += '\n';
   }
   return text;
-}
-
-std::optional<std::int64_t> read_timestamp(std::string_view text) {
-  std::tm time{};
-  const std::string copy(text);
-  const char* rest = ::strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%S", &time);
-  if (rest == nullptr || *rest != '.') return std::nullopt;
-  std::int64_t microseconds = 0;
-  const auto [end, problem] = std::from_chars(rest + 1, copy.c_str() + copy.size(), microseconds);
-  if (problem != std::errc() || end != rest + 7) return std::nullopt;
-  return static_cast<std::int64_t>(::timegm(&time)) * 1'000'000 + microseconds;
 }
 
 bool is_mark_of_failure(std::string_view message) {

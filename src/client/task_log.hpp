@@ -1,7 +1,5 @@
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,9 +21,6 @@ std::vector<StampedLine> merge_log_lines(const std::vector<std::string>& files);
 
 /// The messages alone, each ended by a newline.
 std::string log_text(const std::vector<std::string>& files);
-
-/// Microseconds since the epoch of `2026-11-23T14:10:41.790713Z`; nothing for any other text.
-std::optional<std::int64_t> read_timestamp(std::string_view text);
 
 /// Whether a line is what a scheduler, ours or official's, stores last for an attempt that failed or was killed.
 bool is_mark_of_failure(std::string_view message);

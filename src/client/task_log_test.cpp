@@ -27,6 +27,12 @@ TEST(TaskLog, LinesWithoutAHeadComeLastAsTheyAre) {
             "a\n[MFLOG|0|2026-11-23T14:10:41.1Z|runtime\ntorn\n");
 }
 
+TEST(TaskLog, AHeadWithAPartMissingIsNone) {
+  EXPECT_EQ(
+      log_text({"[MFLOG|0|2026-11-23T14:10:41.1Z]a\n", "[MFLOG|0|2026-11-23T14:10:41.1Z|runtime]b\n", "[MFLOG|0|]c\n"}),
+      "[MFLOG|0|2026-11-23T14:10:41.1Z]a\n[MFLOG|0|2026-11-23T14:10:41.1Z|runtime]b\n[MFLOG|0|]c\n");
+}
+
 TEST(TaskLog, ALineMarkedForKeepingLosesTheMark) {
   EXPECT_EQ(log_text({"[![MFLOG|0|2026-11-23T14:10:41.1Z|task|1]kept\n"}), "kept\n");
 }

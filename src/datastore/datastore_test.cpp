@@ -170,7 +170,8 @@ TEST_F(Tasks, ADamagedOrMissingTableOfADoneAttemptIsAnErrorThatNamesIt) {
   store_->put("Lin/12/start/3/0.DONE.lock", pieces(""));
   const auto read = [&] { (void)tasks_.read(path_); };
   EXPECT_THAT(error_of(read, ErrorCode::corrupt), HasSubstr("0.data.json"));
-  for (const auto* text : {"{\"objects\": ", "[]", "{}", R"({"objects": []})", R"({"objects": {"x": 3}})"}) {
+  for (const auto* text : {"{\"objects\": ", "[]", "{}", R"({"objects": []})", R"({"objects": {"x": 3}})",
+                           R"({"objects": {"x": "k"}, "info": {"x": {"size": 18446744073709551615}}})"}) {
     store_->put("Lin/12/start/3/0.data.json", pieces(text));
     EXPECT_THAT(error_of(read, ErrorCode::corrupt), HasSubstr("Lin/12/start/3/0.data.json"));
   }

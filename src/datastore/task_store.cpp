@@ -1,6 +1,7 @@
 #include "datastore/task_store.hpp"
 
 #include <array>
+#include <limits>
 
 #include <metaflow/error.hpp>
 
@@ -80,7 +81,7 @@ class TableReader final : public JsonHandler {
     return true;
   }
   bool number_unsigned(number_unsigned_t value) override {
-    if (is_about("size"))
+    if (is_about("size") && value <= std::numeric_limits<std::int64_t>::max())
       entry().size = value;
     else
       refuse_elsewhere();

@@ -179,10 +179,33 @@ TEST_F(LocalMetadata, PointersOfAnAttemptThatIsNotDoneDoNotCount) {
 TEST_F(LocalMetadata, DamagedRecordsAreErrorsThatNameTheFile) {
   const auto run = metadata_->create_run("Lin", {});
   const auto file = "Lin/" + run.run + "/_meta/_self.json";
-  for (const auto* text : {"", "{\"run_number\": \"1\", ", "[]", "{}", R"({"ts_epoch": "soon"})"}) {
+  for (const auto* text : {"", "{\"run_number\": \"1\", ", "[]", "{}", R"({"ts_epoch": "soon"})",
+                           R"({"ts_epoch": 1e300})", R"({"ts_epoch": -1})", R"({"ts_epoch": 9223372036854775807})"}) {
     write(file, text);
     EXPECT_THAT(error_of([&] { (void)metadata_->run("Lin", run.run); }, ErrorCode::corrupt),
                 HasSubstr(root_ + '/' + file));
+  }
+}
+
+TEST_F(LocalMetadata, APointerThatLacksAnyFieldIsAnErrorThatNamesIt) {
+  const std::string file = "Lin/12/start/1/_meta/0_artifact_x.json";
+  for (const std::string left_out : {"name", "sha", "content_type", "ds_type", "location", "ts_epoch"}) {
+    JsonValue pointer = {{"ts_epoch", 1}};
+    for (const auto* name : {"name", "sha", "content_type", "ds_type", "location"})
+      pointer[name] = std::string(40, 'a');
+    pointer.erase(left_out);
+    write(file, dump_json(pointer));
+    EXPECT_THAT(error_of([&] { (void)metadata_->artifact("Lin", "12", "start", "1", 0, "x"); }, ErrorCode::corrupt),
+                HasSubstr(file + "' is damaged: '" + left_out + "' is missing"));
+  }
+}
+
+TEST_F(LocalMetadata, ATagThatNumbersNoAttemptIsATagLikeAnyOther) {
+  const auto run = metadata_->create_run("Lin", {});
+  for (const auto* tag : {"attempt_id:", "attempt_id:99999999999", "attempt_id:1x"}) {
+    write("Lin/" + run.run + "/start/1/_meta/sysmeta_x_1.json",
+          R"({"field_name": "x", "value": "v", "ts_epoch": 1, "tags": [")" + std::string(tag) + "\"]}");
+    EXPECT_EQ(metadata_->newest_datum("Lin", run.run, "start", "1", "x").value().attempt, std::nullopt) << tag;
   }
 }
 

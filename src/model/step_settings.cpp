@@ -105,13 +105,22 @@ void read_timeout(const Attributes& attributes, StepSettings& settings) {
   settings.timeout = limit;
 }
 
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool is_artifact_name(std::string_view name) {
+  return !is_digit(name.front()) && std::ranges::all_of(name, [](char c) { return is_letter(c) || is_digit(c); });
+}
+
 void read_catch(const Attributes& attributes, const Step& step, StepSettings& settings) {
   // Without the body there is nothing that says how many tasks, or which step, would follow.
   if (step.transition == Transition::foreach)
     attributes.refuse_all("a step that goes on with a foreach cannot have it.");
   if (step.transition == Transition::switch_on)
     attributes.refuse_all("a step that goes on with a switch cannot have it.");
-  settings.caught = {attributes.text("var"), attributes.flag("print_exception", true)};
+  const auto var = attributes.text("var");
+  if (!var.empty() && !is_artifact_name(var)) attributes.refuse("var", "cannot name an artifact");
+  settings.caught = {var, attributes.flag("print_exception", true)};
 }
 
 /// A dict of names and values; `what` says where it stands.
@@ -140,9 +149,8 @@ void read_resources(const Attributes& attributes, StepSettings& settings) {
 }
 
 bool is_secret_name(std::string_view name) {
-  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
   return !name.empty() && is_letter(name[0]) &&
-         std::all_of(name.begin(), name.end(), [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); }) &&
+         std::ranges::all_of(name, [](char c) { return is_letter(c) || is_digit(c); }) &&
          !name.starts_with("METAFLOW_");
 }
 

@@ -72,6 +72,10 @@ TEST(StepSettings, StepsThatChooseTheirSuccessorsWhileRunningCannotBeCaught) {
   EXPECT_THAT(refusal(with({{"catch", {}}}, Transition::switch_on)), HasSubstr("goes on with a switch"));
   EXPECT_EQ(refusal(with({{"catch", {}}}, Transition::split)), "");
 }
+TEST(StepSettings, ACaughtExceptionIsKeptUnderANameThatAnArtifactMayHave) {
+  for (const auto* var : {R"("../x")", R"("9")", R"("a b")", R"("\u001b[31m")"})
+    EXPECT_THAT(refusal(with({{"catch", {{"var", var}}}})), HasSubstr("cannot name an artifact")) << var;
+}
 TEST(StepSettings, VariablesAreTextAsPythonWouldPrintIt) {
   const auto settings = step_settings(with({{"environment", {{"vars", R"({"A": 1, "B": true, "C": "x y"})"}}}}));
   EXPECT_THAT(settings.environment, ElementsAre(Pair("A", "1"), Pair("B", "True"), Pair("C", "x y")));

@@ -13,7 +13,9 @@ namespace metaflow::runtime {
 namespace {
 
 constexpr std::size_t longest_plain = 500;
-constexpr std::size_t longest_unpacked = std::size_t{1} << 30;
+// A join of ten million tasks needs less; a few packed bytes may claim to be far more.
+constexpr std::size_t longest_unpacked = std::size_t{256} << 20;
+constexpr std::size_t largest_list = std::size_t{1} << 30;
 
 [[noreturn]] void refuse(std::string_view text) {
   throw Error(ErrorCode::usage, "Input paths '" + std::string(text.substr(0, 60)) +
@@ -46,7 +48,7 @@ std::optional<std::string> inflate(std::string_view packed) {
   std::string plain;
   while (state.block_state != ISAL_BLOCK_FINISH) {
     const auto before = plain.size();
-    if (before > longest_unpacked) return std::nullopt;
+    if (before >= longest_unpacked) return std::nullopt;
     plain.resize(before + std::max<std::size_t>(65'536, before));
     state.next_out = reinterpret_cast<std::uint8_t*>(plain.data() + before);
     state.avail_out = static_cast<std::uint32_t>(plain.size() - before);
@@ -87,13 +89,17 @@ std::string common_prefix(std::span<const std::string> paths) {
   return prefix;
 }
 
-std::vector<std::string> split_plain(std::string_view plain) {
+/// Nothing when the paths would fill the memory.
+std::optional<std::vector<std::string>> split_plain(std::string_view plain) {
   std::string_view prefix;
   if (const auto colon = plain.find(':'); colon != plain.npos) {
     prefix = plain.substr(0, colon);
     plain.remove_prefix(colon + 1);
   }
+  const auto count = static_cast<std::size_t>(std::count(plain.begin(), plain.end(), ',')) + 1;
+  if (count > largest_list / (prefix.size() + sizeof(std::string))) return std::nullopt;
   std::vector<std::string> paths;
+  paths.reserve(count);
   while (true) {
     const auto comma = plain.find(',');
     paths.push_back(std::string(prefix).append(plain.substr(0, comma)));
@@ -116,11 +122,14 @@ std::string encode_input_paths(std::span<const std::string> paths) {
 
 std::vector<std::string> decode_input_paths(std::string_view text) {
   if (text.empty()) return {};
-  if (text.front() != '!') return split_plain(text);
-  auto bytes = from_base64(text.substr(1));
-  for (int i = 0; i < 2 && bytes; ++i) bytes = inflate(*bytes);
-  if (!bytes) refuse(text);
-  return split_plain(*bytes);
+  std::optional<std::string> plain(text);
+  if (text.front() == '!') {
+    plain = from_base64(text.substr(1));
+    for (int i = 0; i < 2 && plain; ++i) plain = inflate(*plain);
+  }
+  auto paths = plain ? split_plain(*plain) : std::nullopt;
+  if (!paths) refuse(text);
+  return std::move(*paths);
 }
 
 }  // namespace metaflow::runtime

@@ -54,6 +54,10 @@ TEST(InputPaths, ReadsWhatPythonPacked) {
 
 TEST(InputPaths, NoTextMeansNoInputs) { EXPECT_THAT(decode_input_paths(""), IsEmpty()); }
 
+TEST(InputPaths, AListThatWouldFillTheMemoryIsRefused) {
+  EXPECT_THROW(decode_input_paths(std::string(40'000, 'p') + ':' + std::string(40'000, ',')), Error);
+}
+
 TEST(InputPaths, DamagedTextIsRefused) {
   for (const auto* text : {"!", "!AAAA", "!not base64", "!eJwDAAAAAAE="})
     EXPECT_THROW(decode_input_paths(text), Error) << text;

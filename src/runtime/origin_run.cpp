@@ -136,8 +136,11 @@ class Reader {
 
   /// Empty for a split whose width official Metaflow does not know beforehand.
   std::vector<std::string> read_foreach_values(const ArtifactSource& source) {
+    constexpr std::int64_t most = 10'000'000;  // more than any scheduler gets through
     const auto splits = artifact(source, "_foreach_num_splits", [](const Value& value) {
-      return value.is_none() ? 0 : static_cast<std::size_t>(value.as_integer());
+      const auto count = value.is_none() ? 0 : value.as_integer();
+      if (count < 0 || count > most) throw Error(ErrorCode::corrupt, value.str() + " is no number of splits");
+      return static_cast<std::size_t>(count);
     });
     // Official Metaflow can be told to leave the display texts out.
     std::vector<std::string> texts(splits);

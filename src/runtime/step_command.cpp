@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include <metaflow/error.hpp>
+
 #include "runtime/task_codec.hpp"
 
 namespace metaflow::runtime {
@@ -44,7 +46,11 @@ void import_from_environment(TaskRequest& request, std::int64_t now_ms) {
   request.temporary_folder = folder == nullptr ? "" : folder;
   ::unsetenv(created_variable);
   ::unsetenv(folder_variable);
-  if (const char* failure = std::getenv(failure_variable)) request.failure = decode_failure(failure);
+  if (const char* failure = std::getenv(failure_variable)) {
+    request.failure = decode_failure(failure);
+    if (!request.failure)
+      throw Error(ErrorCode::usage, std::string(failure_variable) + " does not describe a failure; unset it.");
+  }
   ::unsetenv(failure_variable);
 }
 

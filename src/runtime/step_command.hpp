@@ -13,7 +13,8 @@ std::vector<std::string> step_arguments(const TaskRequest& request);
 
 /// What a request holds that has no public option, as environment variables of this process.
 void export_to_environment(const TaskRequest& request);
-/// Fills that in on the other side, and takes it out of the environment. Without it: created now (`now_ms`).
+/// Fills that in on the other side, and takes it out of the environment. Without it: created now (`now_ms`). Error(usage)
+/// for what nobody exported.
 void import_from_environment(TaskRequest& request, std::int64_t now_ms);
 
 }  // namespace metaflow::runtime

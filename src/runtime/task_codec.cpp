@@ -1,5 +1,7 @@
 #include "runtime/task_codec.hpp"
 
+#include <metaflow/error.hpp>
+
 namespace metaflow::runtime {
 namespace {
 
@@ -10,10 +12,20 @@ void put(Json& json, const char* key, const std::optional<T>& value) {
   if (value) json[key] = *value;
 }
 
-template <class T>
-std::optional<T> optional(const Json& json, const char* key) {
+/// get() would make an integer of any number.
+std::int64_t integer(const Json& value) {
+  if (!value.is_number_integer()) throw Error(ErrorCode::corrupt, "no integer is where one should be");
+  return value.get<std::int64_t>();
+}
+
+std::optional<std::int64_t> optional_integer(const Json& json, const char* key) {
   const auto found = json.find(key);
-  return found == json.end() ? std::nullopt : std::optional<T>(found->get<T>());
+  return found == json.end() ? std::nullopt : std::optional(integer(*found));
+}
+
+std::optional<std::string> optional_text(const Json& json, const char* key) {
+  const auto found = json.find(key);
+  return found == json.end() ? std::nullopt : std::optional(found->get<std::string>());
 }
 
 Json to_json(const Failure& failure) {
@@ -48,28 +60,38 @@ Json to_json(const TaskRequest& request) {
 }
 
 TaskRequest task_request(const Json& json) {
-  TaskRequest request{.step = json.at("step"),
-                      .run = json.at("run"),
-                      .task = json.at("task"),
-                      .attempt = json.at("attempt"),
-                      .max_user_code_retries = json.at("max_user_code_retries"),
-                      .input_paths = json.at("input_paths"),
-                      .split_index = optional<std::int64_t>(json, "split_index"),
-                      .split_value = optional<std::string>(json, "split_value"),
-                      .split_count = optional<std::int64_t>(json, "split_count"),
-                      .created_ms = json.at("created_ms"),
-                      .origin_run_id = optional<std::string>(json, "origin_run_id"),
-                      .name_space = json.at("namespace"),
-                      .tags = json.at("tags")};
-  if (const auto failure = json.find("failure"); failure != json.end()) request.failure = failure_of(*failure);
-  return request;
+  try {
+    TaskRequest request{.step = json.at("step"),
+                        .run = json.at("run"),
+                        .task = json.at("task"),
+                        .attempt = static_cast<int>(integer(json.at("attempt"))),
+                        .max_user_code_retries = static_cast<int>(integer(json.at("max_user_code_retries"))),
+                        .input_paths = json.at("input_paths"),
+                        .split_index = optional_integer(json, "split_index"),
+                        .split_value = optional_text(json, "split_value"),
+                        .split_count = optional_integer(json, "split_count"),
+                        .created_ms = integer(json.at("created_ms")),
+                        .origin_run_id = optional_text(json, "origin_run_id"),
+                        .name_space = json.at("namespace"),
+                        .tags = json.at("tags")};
+    if (const auto failure = json.find("failure"); failure != json.end()) request.failure = failure_of(*failure);
+    return request;
+  } catch (const Json::exception&) {
+    throw Error(ErrorCode::corrupt, "the request for a task is damaged");
+  }
 }
 
 std::string encode_failure(const Failure& failure) {
   return to_json(failure).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Failure decode_failure(std::string_view text) { return failure_of(Json::parse(text)); }
+std::optional<Failure> decode_failure(std::string_view text) {
+  try {
+    return failure_of(Json::parse(text));
+  } catch (const Json::exception&) {
+    return std::nullopt;
+  }
+}
 
 std::string encode_outcome(const TaskOutcome& outcome) {
   Json json = {{"succeeded", outcome.succeeded}, {"next", outcome.next}};

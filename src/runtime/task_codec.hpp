@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,12 +12,12 @@
 namespace metaflow::runtime {
 
 nlohmann::json to_json(const TaskRequest& request);
-/// Throws nlohmann::json::exception for anything to_json did not write.
+/// Error(corrupt) for anything to_json did not write.
 TaskRequest task_request(const nlohmann::json& json);
 
 std::string encode_failure(const Failure& failure);
-/// Throws nlohmann::json::exception for anything encode_failure did not write.
-Failure decode_failure(std::string_view text);
+/// Nothing for anything encode_failure did not write.
+std::optional<Failure> decode_failure(std::string_view text);
 
 std::string encode_outcome(const TaskOutcome& outcome);
 /// Nothing unless `text` is a whole outcome: a task may die while it writes one.

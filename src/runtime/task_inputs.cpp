@@ -15,11 +15,23 @@
 namespace metaflow::runtime {
 namespace {
 
-Value load(const ArtifactSource& source, std::string_view name) {
+/// `read` of the artifact's value; what it does not understand is said with the artifact's name.
+template <class Read>
+auto read_artifact(const ArtifactSource& source, std::string_view name, Read read) -> decltype(read(Value())) {
   const auto reference = source.find(name);
   if (!reference)
     throw Error(ErrorCode::corrupt, fmt::format("Task {} has no artifact {}.", source.task_pathspec(), name));
-  return pickle::decode(source.load(name, *reference));
+  auto pickle = source.load(name, *reference);
+  try {
+    return read(pickle::decode(std::move(pickle)));
+  } catch (const Error& error) {
+    throw Error(ErrorCode::corrupt,
+                fmt::format("Artifact {} of task {} is damaged: {}", name, source.task_pathspec(), error.what()));
+  }
+}
+
+std::string text_in(const ArtifactSource& source, std::string_view name) {
+  return read_artifact(source, name, [](const Value& value) { return std::string(value.as_text()); });
 }
 
 bool joins_foreach(const model::Flow& flow, const model::Step& step) {
@@ -44,13 +56,15 @@ ForeachFrame entered_frame(const model::Flow& flow, const TaskRequest& request, 
     frame.num_splits = request.split_count;
     return frame;
   }
-  frame.variable = std::string(load(split, "_foreach_var").as_text());
-  frame.num_splits = load(split, "_foreach_num_splits").as_integer();
+  frame.variable = text_in(split, "_foreach_var");
+  frame.num_splits = read_artifact(split, "_foreach_num_splits", [](const Value& value) { return value.as_integer(); });
   if (index < 0 || index >= *frame.num_splits)
     throw Error(ErrorCode::usage, fmt::format("Split index {} is not among the {} splits of task {}.", index,
                                               *frame.num_splits, split.task_pathspec()));
   if (!frame.value)
-    frame.value = std::string(load(split, "_foreach_values").items()[static_cast<std::size_t>(index)].as_text());
+    frame.value = read_artifact(split, "_foreach_values", [&](const Value& value) {
+      return std::string(value[static_cast<std::size_t>(index)].as_text());
+    });
   return frame;
 }
 
@@ -122,8 +136,9 @@ std::string foreach_execution_path(const std::vector<ForeachFrame>& frames) {
 std::vector<std::int64_t> iteration_stack_of(const model::Step& step, const TaskInputs& inputs) {
   if (std::find(step.next.begin(), step.next.end(), step.name) == step.next.end()) return {};
   if (inputs.path(0).step != step.name) return {0};
-  const auto before = load(inputs.source(0), "_iteration_stack");
-  return {before.items().back().as_integer() + 1};
+  return read_artifact(inputs.source(0), "_iteration_stack", [](const Value& before) {
+    return std::vector<std::int64_t>{before[before.size() - 1].as_integer() + 1};
+  });
 }
 
 }  // namespace metaflow::runtime

@@ -1,7 +1,5 @@
 #include "runtime/task_log.hpp"
 
-#include <cstdio>
-#include <ctime>
 #include <iterator>
 #include <utility>
 
@@ -15,20 +13,6 @@ namespace {
 
 constexpr std::string_view truncation_notice = "[TRUNCATED - MAXIMUM LOG FILE SIZE REACHED]";
 constexpr std::string_view persist_mark = "[!";
-
-/// `2026-11-23T14:10:41.790713`
-std::optional<std::int64_t> parse_utc(std::string_view text) {
-  std::tm time{};
-  int microseconds = 0, read = 0;
-  const std::string copy(text);
-  if (std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%6d%n", &time.tm_year, &time.tm_mon, &time.tm_mday,
-                  &time.tm_hour, &time.tm_min, &time.tm_sec, &microseconds, &read) != 7 ||
-      static_cast<std::size_t>(read) != text.size())
-    return std::nullopt;
-  time.tm_year -= 1900;
-  time.tm_mon -= 1;
-  return static_cast<std::int64_t>(::timegm(&time)) * 1'000'000 + microseconds;
-}
 
 }  // namespace
 
@@ -60,14 +44,13 @@ std::string StoredLog::take() { return std::exchange(pending_, {}); }
 
 std::optional<StructuredLine> parse_structured_line(std::string_view line) {
   constexpr std::string_view start = "[MFLOG|0|";
-  constexpr std::size_t time_length = 26;  // 2026-11-23T14:10:41.790713
   if (line.substr(0, start.size()) != start) return std::nullopt;
   line.remove_prefix(start.size());
   const auto bar = line.find('|');
   const auto end = line.find(']');
-  if (end == line.npos || bar >= end || bar != time_length + 1 || line[time_length] != 'Z') return std::nullopt;
+  if (end == line.npos || bar >= end) return std::nullopt;
   if (line.substr(bar + 1, end - bar - 1).find('|') == line.npos) return std::nullopt;
-  const auto microseconds = parse_utc(line.substr(0, time_length));
+  const auto microseconds = read_utc_timestamp(line.substr(0, bar));
   if (!microseconds) return std::nullopt;
   return StructuredLine{*microseconds, line.substr(end + 1)};
 }
