@@ -22,7 +22,7 @@ struct ForeachFrame {
   std::string step;                        ///< the step entered
   std::string variable;                    ///< the artifact iterated
   std::optional<std::int64_t> num_splits;  ///< nothing for an unbounded foreach
-  std::int64_t index = 0;                  ///< 0-based
+  std::int64_t index = 0;                  ///< 0-based; -1 for a task that has no item, but leads those that have
   std::optional<std::string> value;        ///< display text of the item
 
   bool operator==(const ForeachFrame&) const = default;
