@@ -54,6 +54,7 @@ class TellingLauncher final : public runtime::Launcher {
     launcher_->launch(attempt, request);
   }
   void signal(runtime::AttemptHandle attempt, int number) override { launcher_->signal(attempt, number); }
+  void let_finish(runtime::AttemptHandle attempt) override { launcher_->let_finish(attempt); }
   int descriptor() const override { return launcher_->descriptor(); }
   std::vector<runtime::LauncherEvent> take_events() override { return launcher_->take_events(); }
 
@@ -68,9 +69,10 @@ std::unique_ptr<runtime::Launcher> make_launcher(const Invocation& invocation, c
   const auto words = fresh_process.arguments;
   auto launcher = invocation.own.text("isolation") == "spawn"
                       ? compute::make_spawn_launcher(std::move(fresh_process))
-                      : compute::make_fork_launcher([&program, root](const runtime::TaskRequest& request) {
+                      : compute::make_fork_launcher([&program, root](const runtime::TaskRequest& request,
+                                                                     const runtime::AwaitNodes& await_nodes) {
                           LocalStores stores(root);
-                          return runtime::execute_task(program, request, stores.both(), system_clock());
+                          return runtime::execute_task(program, request, stores.both(), system_clock(), await_nodes);
                         });
   const char* debug = std::getenv("METAFLOW_DEBUG_SUBCOMMAND");
   if (debug == nullptr || *debug == '\0' || *debug == '0') return launcher;

@@ -42,6 +42,7 @@ Json to_json(const TaskRequest& request) {
   put(json, "split_index", request.split_index);
   put(json, "split_value", request.split_value);
   put(json, "split_count", request.split_count);
+  put(json, "num_parallel", request.num_parallel);
   put(json, "origin_run_id", request.origin_run_id);
   if (request.failure) json["failure"] = to_json(*request.failure);
   return json;
@@ -57,6 +58,7 @@ TaskRequest task_request(const Json& json) {
                       .split_index = optional<std::int64_t>(json, "split_index"),
                       .split_value = optional<std::string>(json, "split_value"),
                       .split_count = optional<std::int64_t>(json, "split_count"),
+                      .num_parallel = optional<std::int64_t>(json, "num_parallel"),
                       .created_ms = json.at("created_ms"),
                       .origin_run_id = optional<std::string>(json, "origin_run_id"),
                       .name_space = json.at("namespace"),
@@ -74,6 +76,7 @@ Failure decode_failure(std::string_view text) { return failure_of(Json::parse(te
 std::string encode_outcome(const TaskOutcome& outcome) {
   Json json = {{"succeeded", outcome.succeeded}, {"next", outcome.next}};
   if (!outcome.foreach_values.empty()) json["foreach_values"] = outcome.foreach_values;
+  if (outcome.num_parallel > 0) json["num_parallel"] = outcome.num_parallel;
   if (outcome.failure) json["failure"] = to_json(*outcome.failure);
   // Messages of exceptions may hold any bytes.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -84,6 +87,7 @@ std::optional<TaskOutcome> decode_outcome(std::string_view text) {
     const auto json = Json::parse(text);
     TaskOutcome outcome{.succeeded = json.at("succeeded"), .next = json.at("next")};
     if (const auto values = json.find("foreach_values"); values != json.end()) values->get_to(outcome.foreach_values);
+    outcome.num_parallel = json.value("num_parallel", std::int64_t{0});
     if (const auto failure = json.find("failure"); failure != json.end()) outcome.failure = failure_of(*failure);
     return outcome;
   } catch (const Json::exception&) {
