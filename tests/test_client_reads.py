@@ -190,6 +190,27 @@ def test_a_missing_blob_is_reported_with_artifact_and_task(project, stored):
     assert f"'text' of {pathspec}/" in error
 
 
+# Gangs and unbounded foreaches
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "indices", "control"),
+    [
+        ("turns", "gang", {"6": 0, "6_node_1": 1}, ["6"]),
+        ("unbounded", "body", {"2": None, "2-0": 0, "2-1": 1}, ["2"]),
+    ],
+)
+def test_control_tasks_and_those_that_they_lead_are_found(shared_project, official_runs, name, step, indices, control):
+    pathspec = official_runs(name)
+    ours = read(shared_project, pathspec)
+    tasks = ours["steps"][step]
+    assert {task: found["index"] for task, found in tasks.items()} == indices
+    assert ours["controls"][step] == control
+    code = "result = {t.id: sorted(t.child_task_pathspecs) for t in Step(pathspec)}"
+    theirs = shared_project.official(code, pathspec=f"{pathspec}/{step}")
+    assert {task: sorted(found["children"]) for task, found in tasks.items()} == theirs
+
+
 # Names
 
 

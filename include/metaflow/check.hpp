@@ -219,7 +219,8 @@ class GraphChecker {
       case Transition::foreach:
         return s.next.size() == 1;
       case Transition::parallel:
-        return s.next.size() == 1 && s.num_parallel.value_or(1) >= 1;
+        return s.next.size() == 1 && s.num_parallel.value_or(1) >= 1 &&
+               s.num_parallel.value_or(1) <= model::max_parallel;
       case Transition::split:
         return s.next.size() >= 2;
       case Transition::switch_on:

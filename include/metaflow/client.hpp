@@ -220,6 +220,10 @@ class Step {
   Task task(std::string_view id) const;
   /// The newest one: of a step without foreach, the only one. Error(not_found) when none has started.
   Task task() const;
+  /// Those that lead a gang or an unbounded foreach: node 0 of each gang.
+  std::vector<Task> control_tasks() const;
+  /// The newest of them, nothing when there is none.
+  std::optional<Task> control_task() const;
   /// Steps of the same run from which this one is reached, and those that it leads to, as far as they have started; in the
   /// order of the graph. Error(not_found) when the run has no description of its graph.
   std::vector<Step> parent_steps() const;

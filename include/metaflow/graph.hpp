@@ -104,6 +104,7 @@ struct StepSetting {
   std::optional<detail::EnvironmentSetting> environment = {};
   std::optional<ResourceOptions> resources = {};
   std::optional<detail::SecretsSetting> secrets = {};
+  bool is_parallel = false;
   bool is_start = false, is_end = false;
 };
 
@@ -163,6 +164,10 @@ constexpr StepSetting secrets(const std::string_view (&sources)[Count], SecretsO
   return {.secrets = detail::SecretsSetting{detail::FewOf<std::string_view, 8>::of(sources), options}};
 }
 
+/// Marks the step that `num_parallel` starts: its tasks, the nodes of a gang, run at the same time, and each finds the
+/// others by `Current::parallel`. A join comes right after it.
+constexpr StepSetting parallel() { return {.is_parallel = true}; }
+
 /// Marks the first step of a flow that has none called start.
 inline constexpr StepSetting start_step{.is_start = true};
 /// Marks the last step of a flow that has none called end.
@@ -196,6 +201,7 @@ struct StepSettings : StepSetting {
     add_setting(environment, given.environment);
     add_setting(resources, given.resources);
     add_setting(secrets, given.secrets);
+    is_parallel = is_parallel || given.is_parallel;
     is_start = is_start || given.is_start;
     is_end = is_end || given.is_end;
   }
@@ -325,6 +331,20 @@ struct Foreach {
   static constexpr std::span<const std::string_view> next{names_of<Target>};
 };
 
+/// As many nodes as a member holds.
+template <auto Nodes, auto Target>
+struct Gang {
+  static constexpr Transition kind = Transition::parallel;
+  static constexpr std::span<const std::string_view> next{names_of<Target>};
+};
+
+template <auto Target>
+struct FixedGang {
+  static constexpr Transition kind = Transition::parallel;
+  static constexpr std::span<const std::string_view> next{names_of<Target>};
+  int nodes;
+};
+
 template <auto Target, class Key>
 struct Case {
   Key key;
@@ -385,6 +405,24 @@ struct Step {
     static_assert(check_foreach<Over, Target>());
     if (settings.caught) throw "a step with a foreach cannot have catch_exception";
     return Step<Body, Foreach<Over, Target>>{settings, {}};
+  }
+  /// Runs one step, which is marked with `mf::parallel()`, as a gang of so many tasks at the same time. A number out of
+  /// range does not compile.
+  template <auto Target>
+  requires std::same_as<Transition, NoTransition>
+  constexpr auto num_parallel(int nodes) const {
+    if (nodes < 1 || nodes > model::max_parallel) throw "num_parallel takes between 1 and 10,000 nodes";
+    if (settings.caught) throw "a step with num_parallel cannot have catch_exception";
+    return Step<Body, FixedGang<Target>>{settings, {nodes}};
+  }
+  /// The same; how many is what an artifact, parameter or constant holds when the step ends.
+  template <auto Nodes, auto Target>
+  requires std::same_as<Transition, NoTransition>
+  constexpr auto num_parallel() const {
+    static_assert(std::integral<HeldBy<Nodes>> && !std::same_as<HeldBy<Nodes>, bool>,
+                  "num_parallel needs an artifact, parameter or constant that holds a whole number");
+    if (settings.caught) throw "a step with num_parallel cannot have catch_exception";
+    return Step<Body, Gang<Nodes, Target>>{settings, {}};
   }
   /// Goes on with the one step that the value of an artifact or parameter chooses:
   /// `.switch_on<&F::mode>(mf::when<&F::fast>("fast"), mf::when<&F::slow>("slow"))`. A step may choose itself again.

@@ -24,6 +24,9 @@ enum class Transition {
   switch_on  ///< several successors, of which an artifact's value chooses one
 };
 
+/// Most tasks of a gang: a slip is stopped before it starts more.
+inline constexpr int max_parallel = 10'000;
+
 /// `@retry(times=3)` is {"retry", {{"times", "3"}}}: attribute values are JSON text.
 struct Decorator {
   std::string name;

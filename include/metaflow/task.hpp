@@ -23,10 +23,20 @@ struct ForeachFrame {
   std::string step;                        ///< the step entered
   std::string variable;                    ///< the artifact iterated
   std::optional<std::int64_t> num_splits;  ///< nothing for an unbounded foreach
-  std::int64_t index = 0;                  ///< 0-based
+  std::int64_t index = 0;                  ///< 0-based; -1 for a task that has no item, but leads those that have
   std::optional<std::string> value;        ///< display text of the item
 
   bool operator==(const ForeachFrame&) const = default;
+};
+
+/// The place of a task in its gang: the tasks of a step that `num_parallel` started.
+struct Parallel {
+  std::string main_ip;  ///< of the machine that node 0 runs on
+  int num_nodes = 1;
+  int node_index = 0;           ///< 0 is the control task, which ends after all others
+  std::string control_task_id;  ///< of the task that is node 0
+
+  bool operator==(const Parallel&) const = default;
 };
 
 /// Who and where the running task is.
@@ -39,12 +49,13 @@ struct Current {
   std::string name_space;  ///< `user:<name>` or `production:<token>`, empty for the global one
   std::vector<std::string> tags;
   std::vector<ForeachFrame> foreach_stack;  ///< outermost first
+  std::optional<Parallel> parallel;         ///< nothing outside a gang
   /// Path of a folder for this attempt alone: made when first called, removed after the attempt.
   std::function<std::string()> temporary_folder;
 
   /// `Flow/run/step/task`.
   std::string pathspec() const { return flow_name + '/' + run_id + '/' + step_name + '/' + task_id; }
-  /// Position in the innermost foreach, nothing outside one.
+  /// Position in the innermost foreach or gang, nothing outside one.
   std::optional<std::int64_t> index() const {
     if (foreach_stack.empty()) return std::nullopt;
     return foreach_stack.back().index;
@@ -119,6 +130,8 @@ struct StepResult {
   std::vector<std::string> foreach_values;
   /// switch steps: the step chosen.
   std::string chosen;
+  /// steps with num_parallel: how many nodes. The engine refuses what makes no gang.
+  std::int64_t num_parallel = 0;
 };
 
 /// For defaults that are computed when the run starts.

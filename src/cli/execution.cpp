@@ -53,8 +53,9 @@ struct ForkedTasks {
 std::unique_ptr<runtime::Launcher> make_forks(const FlowProgram& program, const std::string& root) {
   const auto tasks = std::make_shared<ForkedTasks>(program, root);
   return compute::make_fork_launcher(
-      [tasks](const runtime::TaskRequest& request) {
-        return runtime::execute_task(tasks->program, request, tasks->stores.both(), system_clock(), &tasks->input);
+      [tasks](const runtime::TaskRequest& request, const runtime::AwaitNodes& await_nodes) {
+        return runtime::execute_task(tasks->program, request, tasks->stores.both(), system_clock(), await_nodes,
+                                     &tasks->input);
       },
       [tasks](const runtime::TaskRequest& request) { tasks->input.prepare(request); });
 }
@@ -73,6 +74,7 @@ class TellingLauncher final : public runtime::Launcher {
     launcher_->launch(attempt, request);
   }
   void signal(runtime::AttemptHandle attempt, int number) override { launcher_->signal(attempt, number); }
+  void let_finish(runtime::AttemptHandle attempt) override { launcher_->let_finish(attempt); }
   int descriptor() const override { return launcher_->descriptor(); }
   std::vector<runtime::LauncherEvent> take_events() override { return launcher_->take_events(); }
 

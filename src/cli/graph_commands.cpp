@@ -5,6 +5,7 @@
 #include "base/json.hpp"
 #include "cli/commands.hpp"
 #include "model/graph.hpp"
+#include "model/step_settings.hpp"
 
 namespace metaflow::cli {
 namespace {
@@ -80,7 +81,7 @@ std::string decorators_text(const model::Step& step) {
 
 bool is_inside_foreach(const Graph& graph, Graph::Index i) {
   for (const auto parent : graph.split_parents(i))
-    if (graph.step(parent).transition == model::Transition::foreach) return true;
+    if (graph.step(parent).transition != model::Transition::split) return true;
   return false;
 }
 
@@ -98,6 +99,7 @@ std::string raw_text(const Graph& graph, Graph::Index i) {
       {"decorators", decorators_text(step)},
       {"foreach_param", or_none(step.foreach_artifact)},
       {"condition", or_none(step.condition)},
+      {"parallel_step", python_bool(model::step_settings(step).parallel)},
       {"parallel_foreach", python_bool(step.transition == model::Transition::parallel)},
   };
   std::string text =

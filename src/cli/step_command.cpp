@@ -23,6 +23,21 @@ std::string input_paths(const Arguments& own) {
   return *text;
 }
 
+/// What belongs to a node of a gang, and only there.
+void read_gang(const Arguments& own, runtime::TaskRequest& request) {
+  const auto context = own.text("ubf-context");
+  const auto nodes = own.integer("num-parallel");
+  if (context == "none" && nodes == 0) return;
+  const bool is_control = context == "ubf_control";
+  if (is_control && !request.split_index) request.split_index = 0;
+  const auto node = request.split_index.value_or(-1);
+  if (context == "none" || node < 0 || node >= nodes || nodes > model::max_parallel || is_control != (node == 0))
+    throw Error(ErrorCode::usage,
+                "A node of a gang needs --ubf-context, --num-parallel and --split-index together: ubf_control is node "
+                "0, ubf_task any other below --num-parallel.");
+  request.num_parallel = nodes;
+}
+
 runtime::TaskRequest task_request(const Invocation& invocation) {
   const auto& own = invocation.own;
   runtime::TaskRequest request{
@@ -37,6 +52,7 @@ runtime::TaskRequest task_request(const Invocation& invocation) {
       .tags = own.list("tag"),
   };
   if (own.given("split-index")) request.split_index = own.integer("split-index");
+  read_gang(own, request);
   runtime::import_from_environment(request, system_clock().now_microseconds() / 1000);
   return request;
 }
@@ -70,10 +86,12 @@ void describe_step(Command& command, const model::Flow&) {
       {.name = "tag", .kind = OptionKind::repeated, .help = "A tag of the run. May be repeated.", .variable = "TAGS"},
       {.name = "namespace", .help = "What the client sees inside the task."},
       {.name = "clone-run-id", .help = "The run that this one resumes."},
-      {.name = "ubf-context", .default_text = "none", .choices = {"none"}, .visibility = Visibility::accepted},
-      number("num-parallel", ""),
+      {.name = "ubf-context",
+       .help = "What the task is in its gang: ubf_control is node 0, ubf_task any other.",
+       .default_text = "none",
+       .choices = {"none", "ubf_control", "ubf_task"}},
+      number("num-parallel", "Nodes of the gang; the task is the one of number --split-index."),
   };
-  command.options.back().visibility = Visibility::accepted;
 }
 
 int execute_step(Invocation& invocation) {
@@ -87,9 +105,9 @@ int execute_step(Invocation& invocation) {
   invocation.console.echo(
       fmt::format("Executing step {} as task {}/{}/{}", request.step, request.run, request.step, request.task));
   const int code = compute::run_task_process(
-      [&](const runtime::TaskRequest& task) {
+      [&](const runtime::TaskRequest& task, const runtime::AwaitNodes& await_nodes) {
         LocalStores stores(root);
-        return runtime::execute_task(program, task, stores.both(), system_clock());
+        return runtime::execute_task(program, task, stores.both(), system_clock(), await_nodes);
       },
       request, control);
   if (code == 0) invocation.console.echo("    Success", Style::good);

@@ -27,7 +27,7 @@ Graph graph_of(const Value& described) {
   return graph;
 }
 
-/// `body:1,leaf:0`
+/// `body:1,leaf:0`; `body:None` for the task of official Metaflow that leads an unbounded foreach.
 Place parse_place(std::string_view text, const std::string& pathspec) {
   Place place;
   while (!text.empty()) {
@@ -37,6 +37,10 @@ Place parse_place(std::string_view text, const std::string& pathspec) {
     std::int64_t index = 0;
     const auto digits = frame.substr(std::min(colon, frame.size() - 1) + 1);
     const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
+    if (colon != frame.npos && digits == "None") {
+      place.emplace_back(frame.substr(0, colon), -1);
+      continue;
+    }
     if (colon == frame.npos || problem != std::errc() || end != digits.data() + digits.size())
       throw Error(ErrorCode::corrupt,
                   fmt::format("the foreach-execution-path of {} is damaged: '{}' is not step:index", pathspec, frame));

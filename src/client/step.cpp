@@ -65,6 +65,18 @@ Task Step::task() const {
   return std::move(all.front());
 }
 
+std::vector<Task> Step::control_tasks() const {
+  std::vector<Task> tasks;
+  for (auto& state : run_->tasks(step_))
+    if (state->newest_value("internal_task_type") == "control_task") tasks.push_back(Task(std::move(state)));
+  return tasks;
+}
+
+std::optional<Task> Step::control_task() const {
+  auto tasks = control_tasks();
+  return tasks.empty() ? std::nullopt : std::optional(std::move(tasks.front()));
+}
+
 std::vector<Step> Step::parent_steps() const {
   std::vector<Step> steps;
   for (auto& name : started(*run_, detail::related_steps(*run_, step_, detail::Direction::parents)))

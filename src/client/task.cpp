@@ -25,7 +25,7 @@ ForeachFrame frame_of(const Value& value) {
   frame.step = fields[0].str();
   frame.variable = optional_text(fields[1]);
   if (!fields[2].is_none()) frame.num_splits = fields[2].as_integer();
-  if (!fields[3].is_none()) frame.index = fields[3].as_integer();
+  frame.index = fields[3].is_none() ? -1 : fields[3].as_integer();
   if (!fields[4].is_none()) frame.value = fields[4].str();
   return frame;
 }
@@ -149,7 +149,7 @@ std::vector<ForeachFrame> Task::foreach_stack() const {
 
 std::optional<std::int64_t> Task::index() const {
   const auto frames = foreach_stack();
-  if (frames.empty()) return std::nullopt;
+  if (frames.empty() || frames.back().index < 0) return std::nullopt;
   return frames.back().index;
 }
 

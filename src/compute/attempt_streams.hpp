@@ -11,22 +11,24 @@
 
 namespace metaflow::compute {
 
-/// The reading ends of the three pipes of each running attempt (standard output, standard error, control), watched by
-/// one epoll descriptor. Turns what arrives into events.
+/// Our ends of what leads to each running attempt: pipes for its standard output and standard error, a socket for
+/// control; watched by one epoll descriptor. Turns what arrives into events.
 class AttemptStreams {
  public:
   AttemptStreams();
 
-  /// Readable when a listened-to pipe or a watched descriptor is.
+  /// Readable when a listened-to stream or a watched descriptor is.
   int descriptor() const noexcept { return epoll_.get(); }
   /// Watches a descriptor of the owner's as well; `events` as for epoll. Again: changes the events.
   void watch(int descriptor, std::uint32_t events);
 
-  /// Makes the pipes of an attempt; the writing ends go to its process, in the order above. Throws Error(exhausted).
+  /// Makes the streams of an attempt; the other ends go to its process, in the order above. Throws Error(exhausted).
   std::vector<FileDescriptor> open(runtime::AttemptHandle attempt);
   /// From now on its output is read. Not before its start has been told, as output must not come first.
   void listen(runtime::AttemptHandle attempt);
-  /// Reads what has arrived, a bounded amount per pipe, without waiting. True if a watched descriptor is ready, too.
+  /// Puts one character on the control socket; no effect on an attempt that has finished.
+  void tell(runtime::AttemptHandle attempt, char word);
+  /// Reads what has arrived, a bounded amount per stream, without waiting. True if a watched descriptor is ready, too.
   bool read_ready(std::vector<runtime::LauncherEvent>& events);
   /// The process has ended: reads the rest and forgets the attempt.
   void finish(runtime::AttemptHandle attempt, runtime::ExitStatus status, std::vector<runtime::LauncherEvent>& events);
@@ -35,7 +37,7 @@ class AttemptStreams {
 
  private:
   struct Attempt {
-    std::array<FileDescriptor, 3> pipes;
+    std::array<FileDescriptor, 3> streams;
     std::string control;
   };
   enum class Read { some, nothing, end };

@@ -29,6 +29,7 @@ using Json = nlohmann::json;
 using runtime::AttemptHandle;
 
 constexpr const char* control_variable = "METAFLOW_CONTROL_DESCRIPTOR";
+constexpr char word_to_finish = 'F';
 
 class ForkLauncher final : public runtime::Launcher {
  public:
@@ -53,6 +54,8 @@ class ForkLauncher final : public runtime::Launcher {
     channel_->send(Json{{"signal", attempt}, {"number", signal_number}}.dump());
     watch_channel();
   }
+
+  void let_finish(AttemptHandle attempt) override { streams_.tell(attempt, word_to_finish); }
 
   int descriptor() const override { return streams_.descriptor(); }
 
@@ -119,6 +122,17 @@ void show_error(const Error& error) {
   std::fprintf(stderr, "    %s:\n    %s\n\n", headline.c_str(), error.what());
 }
 
+/// Until the scheduler says so. By hand there is no scheduler, and nothing to wait for.
+void await_word(int control_descriptor) {
+  if (control_descriptor < 0) return;
+  char word = 0;
+  ssize_t got = 0;
+  do got = ::read(control_descriptor, &word, 1);
+  while (got < 0 && errno == EINTR);
+  if (got != 1 || word != word_to_finish)
+    throw Error(ErrorCode::unavailable, "Nobody is there any more to tell this task how the others of its gang ended.");
+}
+
 [[noreturn]] void become_step_command(const StepProgram& program, const runtime::TaskRequest& request, int control) {
   auto words = program.arguments;
   for (auto& word : runtime::step_arguments(request)) words.push_back(std::move(word));
@@ -154,7 +168,7 @@ int run_task_process(const ExecuteTask& execute, const runtime::TaskRequest& req
   const auto process = ::getpid();
   runtime::TaskOutcome outcome;
   try {
-    outcome = execute(request);
+    outcome = execute(request, [&] { await_word(control_descriptor); });
   } catch (const Error& error) {
     show_error(error);
   } catch (const std::exception& error) {

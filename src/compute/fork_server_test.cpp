@@ -18,6 +18,7 @@
 namespace metaflow::compute {
 namespace {
 
+using runtime::AwaitNodes;
 using runtime::TaskOutcome;
 using runtime::TaskRequest;
 using testing::HasSubstr;
@@ -92,7 +93,7 @@ pid_t fork_sleeper(bool own_session) {
 }
 
 TEST(ForkServer, ReportsOutcomeAndOutputOfATask) {
-  const auto story = run_alone([](const TaskRequest& request) {
+  const auto story = run_alone([](const TaskRequest& request, const AwaitNodes&) {
     std::cout << "out of " << request.step << std::endl;
     std::cerr << "err\n";
     return TaskOutcome{.succeeded = true, .next = {"a", "b"}};
@@ -104,9 +105,54 @@ TEST(ForkServer, ReportsOutcomeAndOutputOfATask) {
   EXPECT_THAT(story.finished->outcome->next, testing::ElementsAre("a", "b"));
 }
 
+TEST(ForkServer, AControlTaskEndsOnceItIsToldThatItMay) {
+  const auto launcher = make_fork_launcher([](const TaskRequest&, const AwaitNodes& await_nodes) {
+    std::cout << ::getpid() << std::endl;
+    await_nodes();
+    return TaskOutcome{.succeeded = true};
+  });
+  launcher->launch(1, request_of("train"));
+  first_number_printed(*launcher);
+  EXPECT_TRUE(launcher->take_events().empty()) << "it waits";
+  launcher->let_finish(1);
+  const auto story = wait_for_end(*launcher);
+  ASSERT_TRUE(story.finished && story.finished->outcome);
+  EXPECT_TRUE(story.finished->outcome->succeeded);
+}
+
+TEST(ForkServer, AControlTaskMayBeToldBeforeItListens) {
+  const auto launcher = make_fork_launcher([](const TaskRequest&, const AwaitNodes& await_nodes) {
+    await_nodes();
+    return TaskOutcome{.succeeded = true};
+  });
+  launcher->launch(1, request_of("train"));
+  launcher->let_finish(1);
+  const auto story = wait_for_end(*launcher);
+  EXPECT_TRUE(story.finished && story.finished->outcome);
+}
+
+TEST(ForkServer, AnOutcomeIsReadWholeThoughItsTaskWasToldSomethingItNeverRead) {
+  const std::vector<std::string> values(20'000, "a text of thirty characters...");
+  const auto launcher = make_fork_launcher(
+      [&](const TaskRequest&, const AwaitNodes&) { return TaskOutcome{.succeeded = true, .foreach_values = values}; });
+  launcher->launch(1, request_of("wide"));
+  launcher->let_finish(1);
+  const auto story = wait_for_end(*launcher);
+  ASSERT_TRUE(story.finished && story.finished->outcome);
+  EXPECT_EQ(story.finished->outcome->foreach_values, values);
+}
+
+TEST(ForkServer, NobodyIsToldAnythingWhoHasEnded) {
+  const auto launcher = make_fork_launcher([](const TaskRequest&, const AwaitNodes&) { return TaskOutcome{}; });
+  launcher->launch(1, request_of("short"));
+  ASSERT_TRUE(wait_for_end(*launcher).finished);
+  launcher->let_finish(1);
+  launcher->let_finish(2);
+}
+
 TEST(ForkServer, ATaskThatExitsLeavesItsCodeAndNoOutcome) {
   for (const int code : {0, 3, 202}) {
-    const auto story = run_alone([&](const TaskRequest&) -> TaskOutcome { std::exit(code); });
+    const auto story = run_alone([&](const TaskRequest&, const AwaitNodes&) -> TaskOutcome { std::exit(code); });
     ASSERT_TRUE(story.finished);
     EXPECT_EQ(story.finished->status.code, code);
     EXPECT_FALSE(story.finished->outcome);
@@ -115,7 +161,7 @@ TEST(ForkServer, ATaskThatExitsLeavesItsCodeAndNoOutcome) {
 
 TEST(ForkServer, ATaskThatCrashesLeavesItsSignal) {
   for (const int number : {SIGSEGV, SIGABRT, SIGKILL, SIGTERM, SIGPIPE}) {
-    const auto story = run_alone([&](const TaskRequest&) -> TaskOutcome {
+    const auto story = run_alone([&](const TaskRequest&, const AwaitNodes&) -> TaskOutcome {
       ::raise(number);
       return {};
     });
@@ -125,15 +171,16 @@ TEST(ForkServer, ATaskThatCrashesLeavesItsSignal) {
 }
 
 TEST(ForkServer, AnErrorOfTheEngineIsShownAndIsAFailure) {
-  const auto story = run_alone(
-      [](const TaskRequest&) -> TaskOutcome { throw Error(ErrorCode::exhausted, "The disk is full.", "No space"); });
+  const auto story = run_alone([](const TaskRequest&, const AwaitNodes&) -> TaskOutcome {
+    throw Error(ErrorCode::exhausted, "The disk is full.", "No space");
+  });
   EXPECT_EQ(story.err, "    No space:\n    The disk is full.\n\n");
   EXPECT_EQ(story.finished->status.code, 1);
 }
 
 TEST(ForkServer, TasksStartWithCleanSignalsAndNothingToRead) {
   ::signal(SIGPIPE, SIG_IGN);
-  const auto story = run_alone([](const TaskRequest&) {
+  const auto story = run_alone([](const TaskRequest&, const AwaitNodes&) {
     sigset_t blocked;
     ::sigprocmask(SIG_SETMASK, nullptr, &blocked);
     char byte;
@@ -155,7 +202,7 @@ std::size_t inheritable_descriptors() {
 
 TEST(ForkServer, ProgramsThatTasksStartInheritNoDescriptorsOfOurs) {
   const auto before = inheritable_descriptors();
-  const auto story = run_alone([](const TaskRequest&) {
+  const auto story = run_alone([](const TaskRequest&, const AwaitNodes&) {
     std::cout << inheritable_descriptors();
     return TaskOutcome{.succeeded = true};
   });
@@ -163,7 +210,7 @@ TEST(ForkServer, ProgramsThatTasksStartInheritNoDescriptorsOfOurs) {
 }
 
 TEST(ForkServer, ASignalReachesTheRunningTask) {
-  const auto launcher = make_fork_launcher([](const TaskRequest&) -> TaskOutcome {
+  const auto launcher = make_fork_launcher([](const TaskRequest&, const AwaitNodes&) -> TaskOutcome {
     while (true) ::pause();
   });
   launcher->launch(1, request_of("alone"));
@@ -173,7 +220,7 @@ TEST(ForkServer, ASignalReachesTheRunningTask) {
 
 TEST(ForkServer, DescendantsEndWithTheirTaskInWhateverSession) {
   for (const bool own_session : {false, true}) {
-    const auto launcher = make_fork_launcher([&](const TaskRequest&) {
+    const auto launcher = make_fork_launcher([&](const TaskRequest&, const AwaitNodes&) {
       std::cout << fork_sleeper(own_session) << std::endl;
       return TaskOutcome{.succeeded = true};
     });
@@ -185,7 +232,7 @@ TEST(ForkServer, DescendantsEndWithTheirTaskInWhateverSession) {
 }
 
 TEST(ForkServer, ABranchThatTheBodyForkedIsNotTheTask) {
-  const auto story = run_alone([](const TaskRequest&) {
+  const auto story = run_alone([](const TaskRequest&, const AwaitNodes&) {
     const auto pid = ::fork();
     if (pid > 0) ::waitpid(pid, nullptr, 0);
     return TaskOutcome{.succeeded = true, .next = {pid == 0 ? "child" : "task"}};
@@ -196,7 +243,7 @@ TEST(ForkServer, ABranchThatTheBodyForkedIsNotTheTask) {
 
 TEST(ForkServer, AHundredMegabytesOfOutputArriveWhole) {
   constexpr std::size_t size = 100'000'000;
-  const auto launcher = make_fork_launcher([](const TaskRequest&) {
+  const auto launcher = make_fork_launcher([](const TaskRequest&, const AwaitNodes&) {
     const std::string block(1'000'000, '\xff');
     for (std::size_t i = 0; i < size / block.size(); ++i) std::cout.write(block.data(), 1'000'000);
     return TaskOutcome{.succeeded = true};
@@ -210,7 +257,8 @@ TEST(ForkServer, AThousandTasksLeaveNoDescriptorsOrZombies) {
     const std::filesystem::directory_iterator list("/proc/self/fd");
     return std::distance(begin(list), end(list));
   };
-  const auto launcher = make_fork_launcher([](const TaskRequest&) { return TaskOutcome{.succeeded = true}; });
+  const auto launcher =
+      make_fork_launcher([](const TaskRequest&, const AwaitNodes&) { return TaskOutcome{.succeeded = true}; });
   launcher->launch(1, request_of("alone"));
   wait_for_end(*launcher);
   const auto before = count_descriptors();
@@ -229,7 +277,7 @@ TEST(ForkServer, WithFewDescriptorsItTakesFewerTasksAndLeavesSomeForTheScheduler
   std::size_t taken = 0;
   ErrorCode code{};
   {
-    const auto launcher = make_fork_launcher([](const TaskRequest&) -> TaskOutcome {
+    const auto launcher = make_fork_launcher([](const TaskRequest&, const AwaitNodes&) -> TaskOutcome {
       while (true) ::pause();
     });
     try {
@@ -245,8 +293,9 @@ TEST(ForkServer, WithFewDescriptorsItTakesFewerTasksAndLeavesSomeForTheScheduler
 }
 
 TEST(ForkServer, ALargeRequestArrivesWholeAndALargeOutcomeToo) {
-  const auto launcher = make_fork_launcher(
-      [](const TaskRequest& request) { return TaskOutcome{.succeeded = true, .next = {request.input_paths}}; });
+  const auto launcher = make_fork_launcher([](const TaskRequest& request, const AwaitNodes&) {
+    return TaskOutcome{.succeeded = true, .next = {request.input_paths}};
+  });
   auto request = request_of("alone");
   request.input_paths.assign(5'000'000, 'x');
   launcher->launch(1, request);
@@ -259,7 +308,7 @@ TEST(ForkServer, NoTaskOrDescendantOutlivesAKilledScheduler) {
   auto pipe = make_pipe();
   const auto scheduler = ::fork();
   if (scheduler == 0) {
-    const auto launcher = make_fork_launcher([&](const TaskRequest&) -> TaskOutcome {
+    const auto launcher = make_fork_launcher([&](const TaskRequest&, const AwaitNodes&) -> TaskOutcome {
       try_write_all(pipe.writing.get(), std::to_string(::getpid()) + ' ' + std::to_string(fork_sleeper(true)) + '\n');
       while (true) ::pause();
     });
@@ -277,7 +326,7 @@ TEST(ForkServer, NoTaskOrDescendantOutlivesAKilledScheduler) {
 }
 
 TEST(ForkServer, ItsEndDoesNotWaitForAProcessThatNothingEnds) {
-  auto launcher = make_fork_launcher([](const TaskRequest&) -> TaskOutcome {
+  auto launcher = make_fork_launcher([](const TaskRequest&, const AwaitNodes&) -> TaskOutcome {
     ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
     std::cout << ::getpid() << std::endl;
     while (true) ::pause();
@@ -291,7 +340,7 @@ TEST(ForkServer, ItsEndDoesNotWaitForAProcessThatNothingEnds) {
 }
 
 TEST(ForkServer, ItsDeathEndsTheTasksAndTheNextLaunchSaysSo) {
-  const auto launcher = make_fork_launcher([](const TaskRequest&) -> TaskOutcome {
+  const auto launcher = make_fork_launcher([](const TaskRequest&, const AwaitNodes&) -> TaskOutcome {
     ::kill(::getppid(), SIGKILL);
     while (true) ::pause();
   });

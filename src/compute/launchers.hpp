@@ -7,11 +7,12 @@
 
 #include "compute/fork_server.hpp"
 #include "runtime/launcher.hpp"
+#include "runtime/task_attempt.hpp"
 
 namespace metaflow::compute {
 
 /// Executes one task attempt to its end in the calling process.
-using ExecuteTask = std::function<runtime::TaskOutcome(const runtime::TaskRequest&)>;
+using ExecuteTask = std::function<runtime::TaskOutcome(const runtime::TaskRequest&, const runtime::AwaitNodes&)>;
 
 /// Each task is a child of a fork server, made here: call before threads exist and before data is loaded, as every task
 /// gets a copy of the process as it is now. The fork server and all tasks end with the launcher. `prepare`, if any, is

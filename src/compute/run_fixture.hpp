@@ -92,8 +92,8 @@ class RunTest : public testing::Test {
   runtime::Stores stores() { return {*objects_, *metadata_}; }
 
   std::unique_ptr<runtime::Launcher> launcher(const FlowProgram& program) {
-    return make_fork_launcher([&](const runtime::TaskRequest& request) {
-      return runtime::execute_task(program, request, stores(), system_clock());
+    return make_fork_launcher([&](const runtime::TaskRequest& request, const runtime::AwaitNodes& await_nodes) {
+      return runtime::execute_task(program, request, stores(), system_clock(), await_nodes);
     });
   }
 

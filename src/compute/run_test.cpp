@@ -65,7 +65,7 @@ TEST_F(RunTest, TasksOfAForeachShareWhatTheyStartFrom) {
   shared.prepare(request);
   objects_->remove("Shared/" + run_ + "/start/1/0.data.json");
   std::filesystem::remove_all(folder_ / ".metaflow/Shared/data");
-  EXPECT_TRUE(runtime::execute_task(flow.program, request, stores(), system_clock(), &shared).succeeded);
+  EXPECT_TRUE(runtime::execute_task(flow.program, request, stores(), system_clock(), {}, &shared).succeeded);
   EXPECT_EQ(artifact("body", "99", "item"), Value("b"));
 }
 

@@ -29,7 +29,7 @@ ForeachFrame parse_frame(const Value& value) {
   ForeachFrame frame{.step = std::string(fields[0].as_text()),
                      .variable = std::string(fields[1].as_text()),
                      .num_splits = std::nullopt,
-                     .index = fields[3].as_integer(),
+                     .index = fields[3].is_none() ? -1 : fields[3].as_integer(),
                      .value = std::nullopt};
   if (!fields[2].is_none()) frame.num_splits = fields[2].as_integer();
   if (fields.size() > 4 && !fields[4].is_none()) frame.value = std::string(fields[4].as_text());

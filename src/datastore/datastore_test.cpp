@@ -154,6 +154,18 @@ TEST_F(Tasks, AnAttemptThatStartedLaterHidesADoneOne) {
   EXPECT_EQ(tasks_.read(path_, 0), artifacts_);
 }
 
+TEST_F(Tasks, ATableAppearsWholeOrNotAtAll) {
+  const auto folder = std::filesystem::temp_directory_path() / ("tasks_" + random_name(8));
+  const auto store = storage::open_directory_store(folder);
+  TaskStore tasks(*store, "Lin");
+  tasks.finish(path_, 0, {});
+  const auto file = folder / "Lin" / path_.text() / "0.data.json", link = folder / "link";
+  std::filesystem::create_hard_link(file, link);
+  tasks.finish(path_, 0, artifacts_);
+  EXPECT_FALSE(std::filesystem::equivalent(file, link)) << "it was written in place";
+  std::filesystem::remove_all(folder);
+}
+
 TEST_F(Tasks, OlderTablesAreRead) {
   store_->put("Lin/12/start/3/0.attempt.json", pieces("{}"));
   store_->put("Lin/12/start/3/0.DONE.lock", pieces(""));

@@ -151,9 +151,9 @@ void TaskStore::start_attempt(const TaskPath& task, int attempt, double seconds_
 }
 
 void TaskStore::finish(const TaskPath& task, int attempt, const ArtifactTable& artifacts) {
-  // Nobody reads data.json before DONE.lock exists, and that is made only once data.json is complete.
-  store_.put(key(task, attempt, "data.json"), pieces(describe(artifacts, store_.type(), attempt)),
-             storage::Visibility::plain);
+  // Official's resume reads every data.json of a run, also of attempts that are not done: half of one, left by a process
+  // that was killed, would stop it.
+  store_.put(key(task, attempt, "data.json"), pieces(describe(artifacts, store_.type(), attempt)));
   store_.put(key(task, attempt, "DONE.lock"), pieces("\"\""), storage::Visibility::plain);
 }
 

@@ -83,6 +83,7 @@ void add_decorators(model::Step& step, const StepSettings& settings) {
     add("secrets", {{"sources", json_of(*secrets)},
                     {"role", text_or_null(secrets->options.role)},
                     {"allow_override", secrets->options.allow_override}});
+  if (settings.is_parallel) add("parallel", {});
 }
 
 }  // namespace

@@ -98,7 +98,7 @@ std::string sentence(Rule rule, const std::string& a, const std::string& b) {
     case Rule::invalid_transition:
       return "The transition of step " + a +
              " has none of the known forms. A step goes to one step; or splits into two or more; or runs one step for "
-             "each item (foreach) or as a gang (num_parallel, 1 or more); or lets an artifact choose one of several "
+             "each item (foreach) or as a gang (num_parallel, 1 to 10,000); or lets an artifact choose one of several "
              "(a switch, with text, numbers or booleans as cases).";
     case Rule::unknown_target:
       return "Step " + a + " leads to " + b + ", which is not a step of the flow. Add that step or correct the name.";

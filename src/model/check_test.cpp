@@ -158,8 +158,10 @@ TEST(Check, ATransitionHasAKnownForm) {
 }
 TEST(Check, AGangHasOneTaskOrMore) {
   auto start = gang("start", "a");
-  start.num_parallel = 0;
-  expect(finding({start, parallel(linear("a", "join")), join("join", "end"), end()}), "invalid_transition", "start");
+  for (const int nodes : {0, max_parallel + 1}) {
+    start.num_parallel = nodes;
+    expect(finding({start, parallel(linear("a", "join")), join("join", "end"), end()}), "invalid_transition", "start");
+  }
 }
 TEST(Check, ATargetIsAStep) { expect(finding({linear("start", "mid"), end()}), "unknown_target", "start", "mid"); }
 TEST(Check, ASplitNamesEachBranchOnce) {

@@ -148,7 +148,9 @@ std::vector<StructureEntry> Graph::block(Index from, std::optional<Index> until,
     --names_left;
     entries.push_back({step(here).name});
     const bool is_switch = step(here).transition == Transition::switch_on;
-    if (is_switch || is_split(here)) {
+    // The one step of a gang stands in line with its neighbours.
+    const bool is_gang = step(here).transition == Transition::parallel;
+    if (is_switch || (is_split(here) && !is_gang)) {
       // The ways out of a switch never meet in a join: each is followed to where the block ends.
       at = is_switch ? until : matching_join(here);
       std::vector<StructureEntry> branches;

@@ -53,6 +53,17 @@ std::string text(const std::vector<StructureEntry>& entries) {
 
 using Names = std::vector<std::string>;
 
+TEST(Graph, TheStepOfAGangStandsInLineInTheStructure) {
+  const auto gang =
+      flow({step("start", Transition::foreach, {"mid"}), step("mid", Transition::parallel, {"train"}),
+            step("train", Transition::linear, {"join"}), step("join", Transition::linear, {"outer"}, Takes::branches),
+            step("outer", Transition::linear, {"end"}, Takes::branches), step("end", Transition::none, {})});
+  const Graph graph(gang);
+  EXPECT_EQ(text(graph.structure()), "[start, [[mid, train, join]], outer, end]");
+  EXPECT_EQ(graph.type_name(graph.at("mid")), "split-parallel");
+  EXPECT_EQ(graph.matching_join(graph.at("mid")), graph.at("join"));
+}
+
 TEST(Graph, EachStepComesAfterItsPredecessorsAndBranchesInTheOrderWritten) {
   const auto films = nested();
   const Graph graph(films);

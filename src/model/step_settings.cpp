@@ -116,6 +116,8 @@ void read_catch(const Attributes& attributes, const Step& step, StepSettings& se
   // Without the body there is nothing that says how many tasks, or which step, would follow.
   if (step.transition == Transition::foreach)
     attributes.refuse_all("a step that goes on with a foreach cannot have it.");
+  if (step.transition == Transition::parallel)
+    attributes.refuse_all("a step that goes on with num_parallel cannot have it.");
   if (step.transition == Transition::switch_on)
     attributes.refuse_all("a step that goes on with a switch cannot have it.");
   const auto var = attributes.text("var");
@@ -207,6 +209,7 @@ void read(const Attributes& attributes, const Step& step, const std::string& dec
   if (decorator == "environment") settings.environment = variables_of(attributes, attributes.value("vars"), "vars");
   if (decorator == "resources") read_resources(attributes, settings);
   if (decorator == "secrets") read_secrets(attributes, settings);
+  if (decorator == "parallel") settings.parallel = true;
 }
 
 }  // namespace
@@ -233,6 +236,7 @@ const std::vector<Decorator>& known_decorators() {
       {"resources",
        {{"cpu", "\"1\""}, {"gpu", "null"}, {"disk", "null"}, {"memory", "\"4096\""}, {"shared_memory", "null"}}},
       {"secrets", {{"sources", "[]"}, {"role", "null"}, {"allow_override", "false"}}},
+      {"parallel", {}},
   };
   return known;
 }

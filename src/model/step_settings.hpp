@@ -41,6 +41,7 @@ struct StepSettings {
   std::optional<ResourceSettings> resources = {};
   std::vector<SecretSource> secrets = {};
   bool secrets_override = false;  ///< secrets may replace variables that are set already
+  bool parallel = false;          ///< its tasks are the nodes of a gang
 };
 
 /// Reads the decorators of a step; others than those of known_decorators() are passed over. Throws Error(invalid) for a

@@ -33,6 +33,13 @@ TEST(StepSettings, AStepWithoutDecoratorsAsksForNothing) {
   EXPECT_EQ(settings.retries, 0);
   EXPECT_FALSE(settings.timeout || settings.caught || settings.resources);
 }
+TEST(StepSettings, AParallelStepIsKnown) {
+  EXPECT_TRUE(step_settings(with({{"parallel", {}}})).parallel);
+  EXPECT_FALSE(step_settings(with({})).parallel);
+}
+TEST(StepSettings, AStepBeforeAGangCannotBeCaught) {
+  EXPECT_THAT(refusal(with({{"catch", {}}}, Transition::parallel)), HasSubstr("num_parallel cannot have it"));
+}
 TEST(StepSettings, DecoratorsWithoutAttributesHaveTheirDefaults) {
   const auto settings = step_settings(with({{"retry", {}}, {"catch", {}}, {"resources", {}}}));
   EXPECT_EQ(settings.retries, 3);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include <metaflow/error.hpp>
 #include <metaflow/pickle.hpp>
 
 #include "base/utf8.hpp"
@@ -71,6 +72,25 @@ Encoded encode_foreach_stack(std::span<const ForeachFrame> frames) {
     frame.value ? writer.text(*frame.value) : writer.none();
   }
   return writer.finish();
+}
+
+Encoded encode_num_parallel(std::int64_t nodes) {
+  pickle::Writer writer;
+  writer.begin_build();
+  writer.begin_create();
+  writer.global("metaflow.flowspec", "ParallelUBF");
+  writer.begin_tuple(0);
+  writer.begin_dict(1);
+  writer.text("num_parallel");
+  writer.integer(nodes);
+  return writer.finish();
+}
+
+std::int64_t num_parallel_of(const Value& value) {
+  const auto& state = value.as_object().state;
+  const auto* nodes = state ? state->find("num_parallel") : nullptr;
+  if (nodes == nullptr) throw Error(ErrorCode::corrupt, "it does not say how many nodes there are");
+  return nodes->as_integer();
 }
 
 Encoded encode_exception(const Failure& failure) {

@@ -24,6 +24,10 @@ Encoded encode_integers(std::span<const std::int64_t> numbers);
 Encoded encode_transition(std::span<const std::string> targets, std::string_view foreach_variable);
 /// A list of Python's named tuple ForeachFrame.
 Encoded encode_foreach_stack(std::span<const ForeachFrame> frames);
+/// Python's ParallelUBF: what official Metaflow loops over for a gang of so many nodes.
+Encoded encode_num_parallel(std::int64_t nodes);
+/// The nodes it stands for; Error when it is none.
+std::int64_t num_parallel_of(const Value& value);
 /// MetaflowExceptionWrapper: what the client's `Task.exception` shows.
 Encoded encode_exception(const Failure& failure);
 

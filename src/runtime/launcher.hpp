@@ -24,6 +24,8 @@ struct TaskRequest {
   std::optional<std::string> split_value = {};
   /// How many splits there are; known together with split_value.
   std::optional<std::int64_t> split_count = {};
+  /// A node of a gang: how many there are. Its own number is split_index; 0 is the control task.
+  std::optional<std::int64_t> num_parallel = {};
   std::int64_t created_ms = 0;  ///< creation time to record; strictly increasing within a run
   std::optional<std::string> origin_run_id = {};
   std::string name_space = {};
@@ -37,6 +39,8 @@ struct TaskRequest {
 
   /// Nothing of the step's own runs: the attempt only stores a failure that came before it.
   bool is_fallback() const { return attempt > max_user_code_retries; }
+  /// It ends after all other nodes of its gang, once it is told that these have ended well.
+  bool is_control() const { return num_parallel && split_index == 0; }
 };
 
 /// What a task tells the scheduler when it has finished its own writes; nothing arrives from one that died.
@@ -45,7 +49,8 @@ struct TaskOutcome {
   /// Successors actually chosen, in order: the static ones, or the one a switch chose.
   std::vector<std::string> next = {};
   std::vector<std::string> foreach_values =
-      {};  ///< foreach steps: display text of each item, as many as there are splits
+      {};                         ///< foreach steps: display text of each item, as many as there are splits
+  std::int64_t num_parallel = 0;  ///< steps with num_parallel: how many nodes the gang has
   std::optional<Failure> failure = {};
 };
 
@@ -87,6 +92,8 @@ class Launcher {
   virtual void launch(AttemptHandle attempt, const TaskRequest& request) = 0;
   /// Sends a signal to the attempt's process; no effect on one that has ended.
   virtual void signal(AttemptHandle attempt, int signal_number) = 0;
+  /// Tells a control task that all other nodes of its gang have ended well; it may hear of it before it waits for it.
+  virtual void let_finish(AttemptHandle attempt) = 0;
   /// Readable (epoll) whenever take_events() has something to say.
   virtual int descriptor() const = 0;
   virtual std::vector<LauncherEvent> take_events() = 0;

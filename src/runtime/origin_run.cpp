@@ -15,6 +15,8 @@
 #include "base/parallel.hpp"
 #include "datastore/artifacts.hpp"
 #include "datastore/blob_store.hpp"
+#include "runtime/gang.hpp"
+#include "runtime/internal_artifacts.hpp"
 #include "runtime/task_inputs.hpp"
 
 namespace metaflow::runtime {
@@ -114,6 +116,7 @@ class Reader {
     const auto source = datastore::make_artifact_source(blobs_, flow(), task.path, task.artifacts);
     if (!artifact(*source, "_task_ok", [](const Value& value) { return value.as_boolean(); })) return std::nullopt;
     for (const auto& frame : source->foreach_stack()) task.foreach_indices.push_back(frame.index);
+    task.is_node = !source->foreach_stack().empty() && source->foreach_stack().back().variable == gang_variable;
     task.foreach_execution_path = foreach_execution_path(source->foreach_stack());
     if (source->find("_iteration_stack"))
       task.iteration = artifact(*source, "_iteration_stack", [](const Value& value) {
@@ -125,12 +128,15 @@ class Reader {
 
   TaskOutcome read_outcome(const ArtifactSource& source) {
     TaskOutcome outcome{.succeeded = true};
-    const bool splits = artifact(source, "_transition", [&](const Value& value) {
-      if (value.is_none()) return false;
+    const auto variable = artifact(source, "_transition", [&](const Value& value) {
+      if (value.is_none()) return std::string();
       for (const auto& next : value[0].items()) outcome.next.emplace_back(next.as_text());
-      return !value[1].is_none();
+      return value[1].is_none() ? std::string() : std::string(value[1].as_text());
     });
-    if (splits) outcome.foreach_values = read_foreach_values(source);
+    if (variable == gang_variable)
+      outcome.num_parallel = artifact(source, gang_variable, [](const Value& value) { return num_parallel_of(value); });
+    else if (!variable.empty())
+      outcome.foreach_values = read_foreach_values(source);
     return outcome;
   }
 

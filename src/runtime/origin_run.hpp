@@ -18,6 +18,7 @@ struct OriginTask {
   std::size_t step = 0;  ///< index in Flow::steps
   std::vector<std::int64_t> foreach_indices;
   std::string foreach_execution_path;  ///< empty outside of foreaches
+  bool is_node = false;                ///< of a gang: the last of foreach_indices is its number
   std::uint32_t iteration = 0;
   datastore::ArtifactTable artifacts;
   TaskOutcome outcome;

@@ -11,11 +11,17 @@ namespace metaflow::runtime {
 
 using model::Transition;
 
+std::vector<PlannedTask> nodes_of(const PlannedTask& task) {
+  std::vector<PlannedTask> nodes(task.enters == Enters::gang ? task.branching->ends.size() : 1, task);
+  for (std::size_t i = 1; i < nodes.size(); ++i) nodes[i].branch = i;
+  return nodes;
+}
+
 std::vector<std::int64_t> foreach_indices(const PlannedTask& task) {
   std::vector<std::int64_t> indices;
   auto branch = task.branch;
   for (const auto* around = task.branching.get(); around != nullptr; around = around->outer.get()) {
-    if (!around->values.empty()) indices.push_back(static_cast<std::int64_t>(branch));
+    if (around->is_numbered) indices.push_back(static_cast<std::int64_t>(branch));
     branch = around->outer_branch;
   }
   std::reverse(indices.begin(), indices.end());
@@ -54,39 +60,47 @@ void Plan::enqueue(PlannedTask task, std::size_t end_branch) {
 }
 
 void Plan::finish(const PlannedTask& task, std::uint64_t id, const TaskOutcome& outcome) {
-  const auto& step = graph_.step(task.step);
+  const auto transition = graph_.step(task.step).transition;
   check(task.step, outcome);
-  const FinishedTask done{static_cast<std::uint32_t>(task.step), id};
-  if (step.transition != Transition::split && step.transition != Transition::foreach) {
+  const auto node = task.enters == Enters::gang ? static_cast<std::uint32_t>(task.branch) : 0;
+  const FinishedTask done{static_cast<std::uint32_t>(task.step), node, id};
+  if (!graph_.is_split(task.step)) {
     for (const auto& next : outcome.next) continue_with(graph_.at(next), task, done);
     return;
   }
-  const bool is_foreach = step.transition == Transition::foreach;
   auto branching = std::make_shared<Branching>();
   branching->outer = task.branching;
   branching->outer_branch = task.branch;
+  branching->is_numbered = transition != Transition::split;
   branching->values = outcome.foreach_values;
-  branching->unfinished = is_foreach ? outcome.foreach_values.size() : outcome.next.size();
+  branching->unfinished = transition == Transition::foreach    ? outcome.foreach_values.size()
+                          : transition == Transition::parallel ? static_cast<std::size_t>(outcome.num_parallel)
+                                                               : outcome.next.size();
   branching->ends.resize(branching->unfinished);
-  if (is_foreach) {
-    enqueue({graph_.at(outcome.next.front()), branching, 0, {done}, true}, branching->unfinished);
+  const auto first = graph_.at(outcome.next.front());
+  if (transition == Transition::foreach) {
+    enqueue({first, branching, 0, {done}, Enters::foreach}, branching->unfinished);
+  } else if (transition == Transition::parallel) {
+    enqueue({first, branching, 0, {done}, Enters::gang}, 1);
   } else {
     for (std::size_t i = 0; i < outcome.next.size(); ++i)
-      enqueue({graph_.at(outcome.next[i]), branching, i, {done}, false}, i + 1);
+      enqueue({graph_.at(outcome.next[i]), branching, i, {done}}, i + 1);
   }
 }
 
-void Plan::replay(const std::function<std::optional<KnownEnd>(const PlannedTask&)>& find) {
+void Plan::replay(const std::function<std::vector<KnownEnd>(const PlannedTask&)>& find) {
   std::deque<Entry> left;
   std::size_t left_count = 0;
   while (ready_count_ > 0) {
     auto task = take();
-    if (const auto end = find(task)) {
-      finish(task, end->id, *end->outcome);
-    } else {
+    const auto ends = find(task);
+    if (ends.empty()) {
       keep(left, std::move(task));
       ++left_count;
+      continue;
     }
+    const auto nodes = nodes_of(task);
+    for (std::size_t i = 0; i < nodes.size(); ++i) finish(nodes[i], ends.at(i).id, *ends[i].outcome);
   }
   ready_ = std::move(left);
   ready_count_ = left_count;
@@ -95,9 +109,10 @@ void Plan::replay(const std::function<std::optional<KnownEnd>(const PlannedTask&
 /// Neighbouring children of a foreach stay one entry.
 void Plan::keep(std::deque<Entry>& entries, PlannedTask task) {
   const auto end_branch = task.branch + 1;
-  if (!entries.empty() && task.enters_foreach) {
+  if (!entries.empty() && task.enters == Enters::foreach) {
     auto& last = entries.back();
-    if (last.task.enters_foreach && last.task.branching == task.branching && last.end_branch == task.branch) {
+    if (last.task.enters == Enters::foreach && last.task.branching == task.branching &&
+        last.end_branch == task.branch) {
       last.end_branch = end_branch;
       return;
     }
@@ -111,7 +126,8 @@ bool Plan::accepts(std::size_t index, const TaskOutcome& outcome) const {
   const bool known = is_switch ? outcome.next.size() == 1 && std::find(step.next.begin(), step.next.end(),
                                                                        outcome.next.front()) != step.next.end()
                                : outcome.next == step.next;
-  return known && (step.transition == Transition::foreach) == !outcome.foreach_values.empty();
+  return known && (step.transition == Transition::foreach) == !outcome.foreach_values.empty() &&
+         (step.transition == Transition::parallel) == (outcome.num_parallel > 0);
 }
 
 /// The transition asked for must be the one that the checker saw, or the graph's guarantees are gone.
@@ -126,7 +142,7 @@ void Plan::check(std::size_t index, const TaskOutcome& outcome) const {
 void Plan::continue_with(std::size_t next, const PlannedTask& before, FinishedTask done) {
   if (graph_.is_join(next)) return close_branch(next, before, done);
   const auto iteration = next == before.step ? before.iteration + 1 : 0;
-  enqueue({next, before.branching, before.branch, {done}, false, iteration}, before.branch + 1);
+  enqueue({next, before.branching, before.branch, {done}, Enters::nothing, iteration}, before.branch + 1);
 }
 
 void Plan::close_branch(std::size_t join, const PlannedTask& before, FinishedTask done) {
@@ -135,7 +151,7 @@ void Plan::close_branch(std::size_t join, const PlannedTask& before, FinishedTas
   branching->ends[before.branch] = done;
   if (--branching->unfinished > 0) return;
   const auto outer_branch = branching->outer_branch;
-  enqueue({join, branching->outer, outer_branch, std::move(branching->ends), false}, outer_branch + 1);
+  enqueue({join, branching->outer, outer_branch, std::move(branching->ends)}, outer_branch + 1);
 }
 
 }  // namespace metaflow::runtime

@@ -38,6 +38,9 @@ model::Step last(std::string name = "end") { return step(std::move(name), Transi
 TaskOutcome went_to(std::vector<std::string> next, std::vector<std::string> values = {}) {
   return {.succeeded = true, .next = std::move(next), .foreach_values = std::move(values)};
 }
+TaskOutcome began_gang(std::string next, int nodes) {
+  return {.succeeded = true, .next = {std::move(next)}, .num_parallel = nodes};
+}
 
 /// A plan that is told what of an earlier run is finished, and says what is left.
 class PlanReplay : public testing::Test {
@@ -57,10 +60,13 @@ class PlanReplay : public testing::Test {
 
   /// Finished tasks by name get ids from 1, in this order.
   void replay(const std::vector<std::pair<std::string, TaskOutcome>>& finished) {
-    plan_->replay([&](const PlannedTask& task) -> std::optional<KnownEnd> {
-      for (std::size_t i = 0; i < finished.size(); ++i)
-        if (finished[i].first == name_of(task)) return KnownEnd{i + 1, &finished[i].second};
-      return std::nullopt;
+    plan_->replay([&](const PlannedTask& task) {
+      std::vector<KnownEnd> ends;
+      for (const auto& node : nodes_of(task))
+        for (std::size_t i = 0; i < finished.size(); ++i)
+          if (finished[i].first == name_of(node)) ends.push_back({i + 1, &finished[i].second});
+      if (ends.size() != nodes_of(task).size()) ends.clear();
+      return ends;
     });
   }
 
@@ -157,6 +163,48 @@ TEST_F(PlanReplay, WhatIsFinishedBehindAnUnfinishedTaskIsNotReached) {
   flow({linear("start", "middle"), linear("middle", "end"), last()});
   replay({{"middle[]", went_to({"end"})}, {"end[]", went_to({})}});
   EXPECT_THAT(left(), ElementsAre("start[]<0"));
+}
+
+std::vector<model::Step> gang_of_steps() {
+  return {step("start", Transition::parallel, {"train"}), linear("train", "join"), join("join", "end"), last()};
+}
+
+TEST_F(PlanReplay, AGangIsReadyAsOneAndItsJoinGetsTheNodesInTheirOrder) {
+  flow(gang_of_steps());
+  replay({{"start[]", began_gang("train", 3)}});
+  EXPECT_EQ(plan_->ready_count(), 1u);
+  const auto nodes = nodes_of(plan_->take());
+  ASSERT_EQ(nodes.size(), 3u);
+  for (const auto i : {2, 0, 1}) {
+    EXPECT_EQ(plan_->ready_count(), 0u);
+    plan_->finish(nodes[static_cast<std::size_t>(i)], 2, went_to({"join"}));
+  }
+  const auto join = plan_->take();
+  ASSERT_EQ(join.inputs.size(), 3u);
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(join.inputs[i].task, 2u);
+    EXPECT_EQ(join.inputs[i].node, i);
+  }
+}
+
+TEST_F(PlanReplay, AGangThatDidNotFinishWholeIsLeftWhole) {
+  flow(gang_of_steps());
+  replay({{"start[]", began_gang("train", 2)}, {"train[0]", went_to({"join"})}});
+  EXPECT_THAT(left(), ElementsAre("train[0]<1"));
+}
+
+TEST_F(PlanReplay, AFinishedGangIsPassedOver) {
+  flow(gang_of_steps());
+  replay({{"start[]", began_gang("train", 2)}, {"train[0]", went_to({"join"})}, {"train[1]", went_to({"join"})}});
+  EXPECT_EQ(plan_->take().step, 2u);
+}
+
+TEST_F(PlanReplay, AGangIsAcceptedOnlyWhereOneIsDeclared) {
+  flow(gang_of_steps());
+  EXPECT_TRUE(plan_->accepts(0, began_gang("train", 1)));
+  EXPECT_FALSE(plan_->accepts(0, began_gang("train", 0)));
+  EXPECT_FALSE(plan_->accepts(0, went_to({"train"}, {"x"}))) << "a foreach";
+  EXPECT_FALSE(plan_->accepts(1, began_gang("join", 1)));
 }
 
 TEST_F(PlanReplay, ATransitionThatTheStepDoesNotDeclareIsNotAccepted) {

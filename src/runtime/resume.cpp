@@ -13,7 +13,9 @@
 #include <fmt/ranges.h>
 
 #include "base/parallel.hpp"
+#include "datastore/blob_store.hpp"
 #include "runtime/conduct.hpp"
+#include "runtime/gang.hpp"
 #include "runtime/internal_artifacts.hpp"
 #include "runtime/origin_run.hpp"
 #include "runtime/parameters_task.hpp"
@@ -56,10 +58,21 @@ class TaskIndex {
       places_.emplace(Identity(tasks[i].step, tasks[i].foreach_indices, tasks[i].iteration), i);
   }
 
-  /// Its place among the tasks; nothing when it is not finished.
-  std::optional<std::size_t> find(const PlannedTask& planned) const {
-    const auto found = places_.find({planned.step, foreach_indices(planned), planned.iteration});
-    return found == places_.end() ? std::nullopt : std::optional(found->second);
+  /// Its place among the tasks, or those of all nodes of a gang, in their order; none when it is not finished.
+  std::vector<std::size_t> find(const PlannedTask& planned) const {
+    std::vector<std::size_t> found;
+    for (const auto& node : nodes_of(planned)) {
+      const auto place = places_.find({node.step, foreach_indices(node), node.iteration});
+      if (place == places_.end()) return {};
+      found.push_back(place->second);
+    }
+    return found;
+  }
+  /// Place of the control task of the gang that this task is a node of.
+  std::size_t control_of(const OriginTask& node) const {
+    auto indices = node.foreach_indices;
+    indices.back() = 0;
+    return places_.at({node.step, indices, node.iteration});
   }
 
  private:
@@ -90,17 +103,17 @@ std::set<std::size_t> reachable(const model::Graph& graph, const std::vector<Ori
   std::map<const Branching*, int> left;  // children of foreaches that are not finished
   const TaskIndex index(tasks);
   Plan plan(graph);
-  plan.replay([&](const PlannedTask& planned) -> std::optional<KnownEnd> {
-    const auto place = index.find(planned);
-    if (!place) {
-      if (planned.enters_foreach && ++left[planned.branching.get()] > max_num_splits)
-        refuse_width(graph, planned, max_num_splits);
-      return std::nullopt;
+  plan.replay([&](const PlannedTask& planned) {
+    std::vector<KnownEnd> ends;
+    for (const auto place : index.find(planned)) {
+      const auto& task = tasks[place];
+      if (!plan.accepts(task.step, task.outcome)) refuse_transition(graph, task);
+      reached.insert(place);
+      ends.push_back({0, &task.outcome});
     }
-    const auto& task = tasks[*place];
-    if (!plan.accepts(task.step, task.outcome)) refuse_transition(graph, task);
-    reached.insert(*place);
-    return KnownEnd{0, &task.outcome};
+    if (ends.empty() && planned.enters == Enters::foreach && ++left[planned.branching.get()] > max_num_splits)
+      refuse_width(graph, planned, max_num_splits);
+    return ends;
   });
   return reached;
 }
@@ -114,12 +127,42 @@ std::vector<OriginTask> selected(const model::Graph& graph, std::vector<OriginTa
   return kept;
 }
 
-/// Of the task at this place of those taken over.
-std::uint64_t new_id(std::size_t place) { return place + 1; }
+/// Ids of the tasks taken over, by their places: 1, 2, … and so on, while the nodes of a gang share the number of its
+/// control task.
+class NewIds {
+ public:
+  explicit NewIds(const std::vector<OriginTask>& tasks) : tasks_(tasks), numbers_(tasks.size()) {
+    for (std::size_t i = 0; i < tasks.size(); ++i)
+      if (node(i) == 0) numbers_[i] = ++last_;
+    const TaskIndex index(tasks);
+    for (std::size_t i = 0; i < tasks.size(); ++i)
+      if (node(i) != 0) numbers_[i] = numbers_[index.control_of(tasks[i])];
+    sizes_.resize(last_ + 1);
+    for (const auto number : numbers_) ++sizes_[number];
+  }
 
-/// Grows from task to task, as lists are ordered by it.
-std::int64_t new_created_ms(const metadata::RunRecord& run, std::uint64_t id) {
-  return run.created_ms + static_cast<std::int64_t>(id);
+  std::uint64_t number(std::size_t place) const { return numbers_[place]; }
+  std::string id(std::size_t place) const { return node_task_id(std::to_string(numbers_[place]), node(place)); }
+  std::uint64_t last() const { return last_; }
+  /// Nodes of the gang that the task at this place leads; 0 when it leads none.
+  std::int64_t led_by(std::size_t place) const {
+    return tasks_[place].is_node && node(place) == 0 ? sizes_[numbers_[place]] : 0;
+  }
+
+ private:
+  std::int64_t node(std::size_t place) const {
+    return tasks_[place].is_node ? tasks_[place].foreach_indices.back() : 0;
+  }
+
+  const std::vector<OriginTask>& tasks_;
+  std::vector<std::uint64_t> numbers_;
+  std::vector<std::int64_t> sizes_;  // tasks of each number
+  std::uint64_t last_ = 0;
+};
+
+/// Of the task at this place. Grows from task to task, as lists are ordered by it.
+std::int64_t new_created_ms(const metadata::RunRecord& run, std::size_t place) {
+  return run.created_ms + static_cast<std::int64_t>(place) + 1;
 }
 
 metadata::Datum datum(std::string field, std::string value) {
@@ -138,7 +181,9 @@ class Cloner {
         clock_(clock),
         run_log_(run_log),
         clone_only_(clone_only),
-        tasks_(stores.objects, run.flow) {}
+        ids_(origin.tasks),
+        tasks_(stores.objects, run.flow),
+        blobs_(stores.objects, run.flow) {}
 
   /// Stops early when interrupted.
   void clone_all(const model::Graph& graph, const Interrupted& interrupted) {
@@ -166,7 +211,7 @@ class Cloner {
 
  private:
   datastore::TaskPath path_of(std::size_t place) const {
-    return {run_.run, origin_.tasks[place].path.step, std::to_string(new_id(place))};
+    return {run_.run, origin_.tasks[place].path.step, ids_.id(place)};
   }
 
   /// It is done only once all of it is written.
@@ -174,11 +219,24 @@ class Cloner {
     const auto& task = origin_.tasks[place];
     const auto path = path_of(place);
     tasks_.start_attempt(path, 0, static_cast<double>(clock_.now_microseconds()) / 1e6);
-    stores_.metadata.add_task(run_, path.step, path.task, new_created_ms(run_, new_id(place)), data_of(task));
-    tasks_.finish(path, 0, task.artifacts);
-    stores_.metadata.add_artifacts(run_, path.step, path.task, 0, recorded_artifacts(task.artifacts),
+    stores_.metadata.add_task(run_, path.step, path.task, new_created_ms(run_, place), data_of(task));
+    const auto artifacts = artifacts_of(place);
+    tasks_.finish(path, 0, artifacts);
+    stores_.metadata.add_artifacts(run_, path.step, path.task, 0, recorded_artifacts(artifacts),
                                    std::string(stores_.objects.type()), stores_.objects.root());
     stores_.metadata.add_data(run_, path.step, path.task, {datum("attempt-done", "0")});
+  }
+
+  /// Those of the origin, but that a control task names the nodes of its gang as they are called here: the official
+  /// `resume` of this run looks for them there.
+  datastore::ArtifactTable artifacts_of(std::size_t place) {
+    auto artifacts = origin_.tasks[place].artifacts;
+    if (const auto nodes = ids_.led_by(place)) {
+      const auto value = encode_texts(node_paths(path_of(place), nodes));
+      artifacts["_control_mapper_tasks"] = {
+          .key = blobs_.put(value.pickle), .type = value.type, .size = value.pickle.size()};
+    }
+    return artifacts;
   }
 
   std::vector<metadata::Datum> data_of(const OriginTask& task) const {
@@ -208,23 +266,26 @@ class Cloner {
   Clock& clock_;
   RunLog& run_log_;
   bool clone_only_;
+  NewIds ids_;
   datastore::TaskStore tasks_;
+  datastore::BlobStore blobs_;
 };
 
 /// The new run once all is taken over.
 Beginning behind(const model::Graph& graph, const OriginRun& origin, const metadata::RunRecord& run) {
   const auto& tasks = origin.tasks;
+  const NewIds ids(tasks);
   Beginning beginning{.plan = Plan(graph),
-                      .last_task = tasks.size(),
+                      .last_task = ids.last(),
                       .last_created_ms = new_created_ms(run, tasks.size()),
                       .done = std::vector<std::uint64_t>(graph.size()),
                       .origin_run_id = origin.id};
   const TaskIndex index(tasks);
-  beginning.plan.replay([&](const PlannedTask& planned) -> std::optional<KnownEnd> {
-    const auto place = index.find(planned);
-    if (!place) return std::nullopt;
-    ++beginning.done[planned.step];
-    return KnownEnd{new_id(*place), &tasks[*place].outcome};
+  beginning.plan.replay([&](const PlannedTask& planned) {
+    std::vector<KnownEnd> ends;
+    for (const auto place : index.find(planned)) ends.push_back({ids.number(place), &tasks[place].outcome});
+    beginning.done[planned.step] += ends.size();
+    return ends;
   });
   return beginning;
 }

@@ -63,31 +63,31 @@ Scheduler::Scheduler(const FlowProgram& program, const metadata::RunRecord& run,
   for (std::size_t i = 0; i < beginning.done.size(); ++i) counts_[i].done = beginning.done[i];
 }
 
-std::string Scheduler::pathspec(std::size_t step, std::uint64_t task) const {
-  const auto* name = step == Plan::parameters_step ? "_parameters" : program_.flow.steps[step].name.c_str();
-  return fmt::format("{}/{}/{}", run_.run, name, task);
+std::string Scheduler::pathspec(const FinishedTask& task) const {
+  const auto* name = task.step == Plan::parameters_step ? "_parameters" : program_.flow.steps[task.step].name.c_str();
+  return fmt::format("{}/{}/{}", run_.run, name, node_task_id(std::to_string(task.task), task.node));
 }
 
 bool Scheduler::has_slot() const noexcept {
-  return !stopping_ && !slots_exhausted_ && running_.size() < static_cast<std::size_t>(options_.max_workers);
+  return !stopping_ && !slots_exhausted_ && slots_taken_ < static_cast<std::size_t>(options_.max_workers);
 }
 
 void Scheduler::launch_ready() {
   while (has_slot() && !waiting_.empty() && waiting_.begin()->first <= now()) {
     auto task = std::move(waiting_.extract(waiting_.begin()).mapped());
-    start_attempt(std::move(task.planned), std::move(task.request));
+    start(std::move(task.planned), std::move(task.request));
   }
   while (has_slot() && plan_.ready_count() > 0) launch(plan_.take());
 }
 
 void Scheduler::launch(PlannedTask planned) {
   auto request = make_request(planned);
-  start_attempt(std::move(planned), std::move(request));
+  start(std::move(planned), std::move(request));
 }
 
 TaskRequest Scheduler::make_request(const PlannedTask& planned) {
   std::vector<std::string> inputs;
-  for (const auto& input : planned.inputs) inputs.push_back(pathspec(input.step, input.task));
+  for (const auto& input : planned.inputs) inputs.push_back(pathspec(input));
   last_created_ms_ = std::max(now() / 1000, last_created_ms_ + 1);
   TaskRequest request{.step = program_.flow.steps[planned.step].name,
                       .run = run_.run,
@@ -98,7 +98,9 @@ TaskRequest Scheduler::make_request(const PlannedTask& planned) {
                       .origin_run_id = origin_run_id_,
                       .name_space = options_.name_space,
                       .tags = {options_.tags.begin(), options_.tags.end()}};
-  if (planned.enters_foreach) {
+  // The records of its other nodes get the times after it.
+  if (planned.enters == Enters::gang) last_created_ms_ += static_cast<std::int64_t>(planned.branching->ends.size()) - 1;
+  if (planned.enters == Enters::foreach) {
     request.split_index = static_cast<std::int64_t>(planned.branch);
     request.split_value = planned.branching->values[planned.branch];
     request.split_count = static_cast<std::int64_t>(planned.branching->values.size());
@@ -106,32 +108,59 @@ TaskRequest Scheduler::make_request(const PlannedTask& planned) {
   return request;
 }
 
-void Scheduler::start_attempt(PlannedTask planned, TaskRequest request) {
+void Scheduler::start(PlannedTask planned, TaskRequest request) {
+  if (planned.enters == Enters::gang)
+    start_gang(std::make_shared<Gang>(std::move(planned), std::move(request)));
+  else
+    start_attempt(std::move(planned), std::move(request));
+}
+
+void Scheduler::start_gang(const std::shared_ptr<Gang>& gang) {
+  for (std::size_t node = 0; node < gang->size(); ++node)
+    if (!start_attempt(gang->planned(node), gang->request(node), gang)) return;
+  go_on(*gang);
+}
+
+/// False when there is no room for it beside what runs.
+bool Scheduler::start_attempt(PlannedTask planned, TaskRequest request, const std::shared_ptr<Gang>& gang) {
   const auto handle = ++last_attempt_;
   const auto [entry, added] =
       running_.emplace(handle, Running{handle,
                                        std::move(planned),
                                        std::move(request),
+                                       gang,
                                        {},
                                        {},
                                        {StoredLog(options_.max_log_bytes), StoredLog(options_.max_log_bytes)}});
   auto& task = entry->second;
+  task.head = fmt::format("{}/{}/{}", task.request.run, task.request.step, task.request.task);
   try {
     launcher_.launch(handle, task.request);
-    ++counts_[task.planned.step].running;
   } catch (const Error& error) {
     auto refused = std::move(task);
     running_.erase(entry);
     if (error.code() != ErrorCode::exhausted || running_.empty()) throw;
-    // No room beside what runs: the task waits until another has ended.
-    slots_exhausted_ = true;
-    if (refused.request.attempt > 0 || refused.request.failure) {
-      waiting_.emplace(now(),
-                       Waiting{std::move(refused.planned), std::move(refused.request), "There was no room for it."});
-    } else {
-      plan_.put_back(std::move(refused.planned));
-      --last_task_;  // nobody has seen its id yet
-    }
+    refuse(std::move(refused), error);
+    return false;
+  }
+  ++counts_[task.planned.step].running;
+  if (task.takes_slot()) ++slots_taken_;
+  if (gang) gang->started(task.planned.branch, handle);
+  return true;
+}
+
+/// The task waits until another has ended. A node of a gang that runs already cannot: the others wait for it.
+void Scheduler::refuse(Running refused, const Error& error) {
+  slots_exhausted_ = true;
+  auto& request = refused.request;
+  if (refused.gang && !request.is_control())
+    return fail_node(*refused.gang, refused.planned.branch, {.task = request.task, .why = error.what()});
+  if (request.attempt > 0 || request.failure) {
+    FailedAttempt before{.task = request.task, .why = "There was no room for it."};
+    waiting_.emplace(now(), Waiting{std::move(refused.planned), std::move(request), std::move(before)});
+  } else {
+    plan_.put_back(std::move(refused.planned));
+    --last_task_;  // nobody has seen its id yet
   }
 }
 
@@ -145,14 +174,15 @@ void Scheduler::take(const LauncherEvent& event) {
 }
 
 void Scheduler::on_started(Running& task, const Started& event) {
-  task.head = fmt::format("{}/{}/{} ({})", task.request.run, task.request.step, task.request.task, event.label);
-  if (task.request.failure) return;  // the attempt has been announced
+  task.head += fmt::format(" ({})", event.label);
+  if (task.request.failure || task.killed) return;  // the attempt has been announced, or comes to nothing
   const bool is_fallback = task.request.is_fallback();
   const auto* text = task.request.attempt == 0 ? "Task is starting."
                      : is_fallback             ? "Task fallback is starting to handle the failure."
                                                : "Task is starting (retry).";
   run_log_.task_line(now(), task.head, text, Tone::system);
-  if (const auto& limit = settings_[task.planned.step].timeout; limit && !is_fallback)
+  // Official leaves control tasks without a limit, too: such a task ends with the nodes that it serves.
+  if (const auto& limit = settings_[task.planned.step].timeout; limit && !is_fallback && !task.request.is_control())
     set_due(task, now() + std::chrono::microseconds(*limit).count());
 }
 
@@ -184,15 +214,17 @@ void Scheduler::on_finished(Entry entry, const Finished& event) {
   for (const auto stream : {OutputStream::out, OutputStream::err})
     task.lines[index_of(stream)].finish([&](std::string_view line) { show_line(task, stream, line); });
   --counts_[task.planned.step].running;
+  if (task.takes_slot()) --slots_taken_;
   slots_exhausted_ = false;
   set_due(task, 0);
   // The outcome is sent after all is stored: what the process did afterwards does not undo it.
   const bool succeeded = event.outcome && event.outcome->succeeded;
   auto ended = std::move(task);
   running_.erase(entry);
+  const bool is_lost = stopping_ || (ended.gang && ended.gang->failure());
   if (succeeded)
     succeed(ended, *event.outcome);
-  else if (ended.timed_out && !event.outcome && !stopping_)
+  else if (ended.timed_out && !event.outcome && !is_lost)
     store_timeout(ended);
   else
     fail(ended, event);
@@ -202,25 +234,31 @@ void Scheduler::on_finished(Entry entry, const Finished& event) {
 void Scheduler::store_timeout(Running& task) {
   store_logs(task);
   task.request.failure = timeout_failure(task.request.step, *settings_[task.planned.step].timeout);
-  start_attempt(std::move(task.planned), std::move(task.request));
+  start_attempt(std::move(task.planned), std::move(task.request), task.gang);
 }
 
 void Scheduler::succeed(Running& task, const TaskOutcome& outcome) {
-  ++counts_[task.planned.step].done;
   const auto splits = outcome.foreach_values.size();
   if (splits > 0)
     run_log_.task_line(now(), task.head, fmt::format("Foreach yields {} child steps.", splits), Tone::system);
   run_log_.task_line(now(), task.head, "Task finished successfully.", Tone::system);
   store_logs(task);
+  if (!task.gang) return finish(task.planned, task.request, outcome);
+  task.gang->succeeded(task.planned.branch, outcome);
+  go_on(*task.gang);
+}
+
+void Scheduler::finish(const PlannedTask& planned, const TaskRequest& request, const TaskOutcome& outcome) {
+  ++counts_[planned.step].done;
   if (stopping_) return;
+  const auto splits = outcome.foreach_values.size();
   try {
     if (splits > static_cast<std::size_t>(options_.max_num_splits))
-      return stop(
-          {RunEnd::Kind::failed,
-           fmt::format("Step {} (task-id {}) failed: The foreach in step {} yields {} child steps, but {} are "
-                       "allowed. Raise the limit with --max-num-splits.",
-                       task.request.step, task.request.task, task.request.step, splits, options_.max_num_splits)});
-    plan_.finish(task.planned, std::stoull(task.request.task), outcome);
+      return stop({RunEnd::Kind::failed,
+                   fmt::format("Step {} (task-id {}) failed: The foreach in step {} yields {} child steps, but {} are "
+                               "allowed. Raise the limit with --max-num-splits.",
+                               request.step, request.task, request.step, splits, options_.max_num_splits)});
+    plan_.finish(planned, std::stoull(request.task), outcome);
   } catch (const Error& error) {
     stop({RunEnd::Kind::failed, error.what(), true});
   }
@@ -232,36 +270,70 @@ void Scheduler::fail(Running& task, const Finished& event) {
   if (!event.outcome && !crashed && !task.killed) own_line(task, OutputStream::err, death_text(status), Tone::bad);
   own_line(task, OutputStream::err, crashed ? "Task failed with a segmentation fault." : "Task failed.", Tone::bad);
   store_logs(task);
-  const bool retry_allowed = !stopping_ && status.code != exit_code_never_retry;
-  if (retry_allowed && may_try_again(task)) return try_again(task, cause(event));
+  FailedAttempt failed{.task = task.request.task,
+                       .why = cause(event),
+                       .was_killed = task.killed,
+                       .may_retry = status.code != exit_code_never_retry};
+  if (task.gang)
+    fail_node(*task.gang, task.planned.branch, std::move(failed));
+  else
+    retry_or_stop({std::move(task.planned), std::move(task.request), std::move(failed)});
+}
+
+/// The others cannot do without it.
+void Scheduler::fail_node(Gang& gang, std::size_t node, FailedAttempt failed) {
+  const bool is_first = !gang.failure();
+  const auto text = fmt::format("Task {} of this gang has failed; so this one is killed.", failed.task);
+  gang.failed(node, std::move(failed));
+  if (is_first)
+    for (const auto handle : gang.running()) {
+      auto& other = running_.at(handle);
+      own_line(other, OutputStream::err, text, Tone::bad);
+      kill(other);
+    }
+  go_on(gang);
+}
+
+/// What follows from the last news of a gang.
+void Scheduler::go_on(Gang& gang) {
+  if (const auto control = gang.last_one()) return launcher_.let_finish(*control);
+  if (!gang.is_over()) return;
+  if (gang.failure()) return retry_or_stop({gang.planned(), gang.control(), *gang.failure()});
+  for (std::size_t node = 0; node < gang.size(); ++node) finish(gang.planned(node), gang.control(), gang.outcome(node));
+}
+
+void Scheduler::retry_or_stop(Waiting failed) {
+  const bool retry_allowed = !stopping_ && failed.before.may_retry;
+  if (retry_allowed && may_try_again(failed)) return try_again(std::move(failed));
   if (!retry_allowed) run_log_.run_line(now(), "This failed task will not be retried.", Tone::bad);
   // What was killed as the run had failed has no cause of its own.
-  if (!task.killed) add_failure(task.request, cause(event));
+  if (!failed.before.was_killed) add_failure(failed);
   if (!stopping_)
-    stop({RunEnd::Kind::failed, fmt::format("Step {} (task-id {}) failed.", task.request.step, task.request.task)});
+    stop({RunEnd::Kind::failed, fmt::format("Step {} (task-id {}) failed.", failed.request.step, failed.before.task)});
 }
 
 /// After the attempts of the body there are some more for `@catch`, which run nothing of the step's own.
-bool Scheduler::may_try_again(const Running& task) const {
-  const auto& settings = settings_[task.planned.step];
+bool Scheduler::may_try_again(const Waiting& failed) const {
+  const auto& settings = settings_[failed.planned.step];
   const int last = settings.retries + (settings.caught ? most_fallbacks : 0);
-  return task.request.attempt < std::min(last, datastore::max_attempts - 1);
+  return failed.request.attempt < std::min(last, datastore::max_attempts - 1);
 }
 
-void Scheduler::add_failure(const TaskRequest& request, std::string why) {
-  failures_.push_back({fmt::format("{}/{}/{}", request.run, request.step, request.task), std::move(why)});
+void Scheduler::add_failure(const Waiting& failed) {
+  const auto& request = failed.request;
+  failures_.push_back({fmt::format("{}/{}/{}", request.run, request.step, failed.before.task), failed.before.why});
 }
 
-void Scheduler::try_again(Running& task, std::string why) {
-  auto& request = task.request;
+void Scheduler::try_again(Waiting failed) {
+  auto& request = failed.request;
   ++request.attempt;
   request.failure.reset();
-  const auto delay = settings_[task.planned.step].retry_delay;
+  const auto delay = settings_[failed.planned.step].retry_delay;
   if (!options_.retry_delay || delay.count() == 0 || request.is_fallback())
-    return start_attempt(std::move(task.planned), std::move(request));
-  run_log_.task_line(now(), task.head, fmt::format("Task will be retried in {}.", duration_text(delay)), Tone::system);
-  waiting_.emplace(now() + std::chrono::microseconds(delay).count(),
-                   Waiting{std::move(task.planned), std::move(request), std::move(why)});
+    return start(std::move(failed.planned), std::move(request));
+  run_log_.task_line(now(), fmt::format("{}/{}/{}", request.run, request.step, request.task),
+                     fmt::format("Task will be retried in {}.", duration_text(delay)), Tone::system);
+  waiting_.emplace(now() + std::chrono::microseconds(delay).count(), std::move(failed));
 }
 
 void Scheduler::set_due(Running& task, std::int64_t microseconds) {
@@ -333,7 +405,7 @@ void Scheduler::announce_termination() {
   for (auto& [handle, task] : running_)
     for (const auto stream : {OutputStream::out, OutputStream::err}) own_line(task, stream, killed_notice, Tone::bad);
   for (auto& [handle, task] : running_) store_logs(task);
-  for (auto& [time, task] : waiting_) add_failure(task.request, std::move(task.why));
+  for (const auto& [time, task] : waiting_) add_failure(task);
   waiting_.clear();
   grace_ends_us_ = now() + grace_period_us;
 }

@@ -2,17 +2,20 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include <metaflow/error.hpp>
 #include <metaflow/task.hpp>
 
 #include "base/clock.hpp"
 #include "datastore/task_store.hpp"
 #include "metadata/metadata.hpp"
 #include "model/step_settings.hpp"
+#include "runtime/gang.hpp"
 #include "runtime/launcher.hpp"
 #include "runtime/plan.hpp"
 #include "runtime/run.hpp"
@@ -74,34 +77,44 @@ class Scheduler {
     AttemptHandle handle;
     PlannedTask planned;
     TaskRequest request;
-    std::string head;  // of its lines: `run/step/task (pid 600)`
+    std::shared_ptr<Gang> gang;  // that it is a node of
+    std::string head;            // of its lines: `run/step/task (pid 600)` once it has started
     LineSplitter lines[2];
     StoredLog stored[2];
     bool has_news = false;
     bool killed = false, timed_out = false;
     std::int64_t due_us = 0;  // when it reaches its limit or, once killed, is given up; 0: never
+    // A gang counts as one task for --max-workers: fewer workers than nodes would leave it waiting for itself.
+    bool takes_slot() const { return !gang || planned.branch == 0; }
   };
-  /// A further attempt, until its time has come or there is room for it.
+  /// A further attempt, of all nodes of a gang, until its time has come or there is room for it.
   struct Waiting {
     PlannedTask planned;
     TaskRequest request;
-    std::string why;  // the attempt before it failed
+    FailedAttempt before;  // how the last one failed
   };
   using Entry = std::map<AttemptHandle, Running>::iterator;
 
   bool has_slot() const noexcept;
   void launch(PlannedTask planned);
   TaskRequest make_request(const PlannedTask& planned);
-  void start_attempt(PlannedTask planned, TaskRequest request);
+  void start(PlannedTask planned, TaskRequest request);
+  void start_gang(const std::shared_ptr<Gang>& gang);
+  bool start_attempt(PlannedTask planned, TaskRequest request, const std::shared_ptr<Gang>& gang = nullptr);
+  void refuse(Running refused, const Error& error);
   void on_started(Running& task, const Started& event);
   void on_output(Running& task, const Output& event);
   void on_finished(Entry entry, const Finished& event);
   void succeed(Running& task, const TaskOutcome& outcome);
+  void finish(const PlannedTask& planned, const TaskRequest& request, const TaskOutcome& outcome);
   void store_timeout(Running& task);
   void fail(Running& task, const Finished& event);
-  void try_again(Running& task, std::string why);
-  void add_failure(const TaskRequest& request, std::string why);
-  bool may_try_again(const Running& task) const;
+  void fail_node(Gang& gang, std::size_t node, FailedAttempt failed);
+  void go_on(Gang& gang);
+  void retry_or_stop(Waiting failed);
+  void try_again(Waiting failed);
+  void add_failure(const Waiting& failed);
+  bool may_try_again(const Waiting& failed) const;
   void set_due(Running& task, std::int64_t microseconds);
   void come_due(Entry entry);
   void kill(Running& task);
@@ -115,7 +128,7 @@ class Scheduler {
   void show_progress();
   std::string status_line() const;
   std::int64_t now() const { return clock_.now_microseconds(); }
-  std::string pathspec(std::size_t step, std::uint64_t task) const;
+  std::string pathspec(const FinishedTask& task) const;
 
   const FlowProgram& program_;
   const metadata::RunRecord& run_;
@@ -126,6 +139,7 @@ class Scheduler {
   RunLog& run_log_;
   Plan plan_;
   std::map<AttemptHandle, Running> running_;
+  std::size_t slots_taken_ = 0;
   std::vector<AttemptHandle> with_news_;
   struct StepCount {
     std::uint64_t running = 0, done = 0;

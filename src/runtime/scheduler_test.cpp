@@ -51,13 +51,18 @@ class ScriptedLauncher final : public Launcher {
     events_.push_back(Started{attempt, "pid 600"});
     if (auto end = script_(request)) {
       end->attempt = attempt;
-      ends_.push_back(*end);
+      const bool waits = request.is_control() && end->outcome && end->outcome->succeeded;
+      (waits ? waiting_ : ends_).push_back(*end);
     }
+  }
+  void let_finish(AttemptHandle attempt) override {
+    for (const auto& end : std::exchange(waiting_, {})) (end.attempt == attempt ? ends_ : waiting_).push_back(end);
   }
   void signal(AttemptHandle attempt, int signal_number) override {
     if (!running_.contains(attempt)) return;
     signals.push_back(signal_number);
     if (deaf) return;
+    std::erase_if(waiting_, [&](const Finished& end) { return end.attempt == attempt; });
     ends_.push_back({attempt, {0, signal_number}, std::nullopt});
   }
   int descriptor() const override { return ready_.get(); }
@@ -85,6 +90,7 @@ class ScriptedLauncher final : public Launcher {
   std::map<AttemptHandle, TaskRequest> running_;
   std::vector<LauncherEvent> events_;
   std::vector<Finished> ends_;
+  std::vector<Finished> waiting_;  // of control tasks: to be told first
 };
 
 Finished went_to(std::vector<std::string> next, std::vector<std::string> values = {}) {
@@ -110,7 +116,7 @@ class SchedulerTest : public testing::Test {
  protected:
   ~SchedulerTest() override { std::filesystem::remove_all(folder_); }
 
-  /// By default each step goes where its transition leads; foreaches have two items.
+  /// By default each step goes where its transition leads; foreaches have two items, gangs three nodes.
   int run(std::vector<model::Step> steps, std::map<std::string, ScriptedLauncher::Script> script = {},
           const RunOptions& options = {}) {
     program_.flow.name = "Flow";
@@ -122,7 +128,9 @@ class SchedulerTest : public testing::Test {
           const auto which = std::find_if(steps_of_flow.begin(), steps_of_flow.end(),
                                           [&](const auto& candidate) { return candidate.name == request.step; });
           const bool splits = which->transition == Transition::foreach;
-          return went_to(which->next, splits ? std::vector<std::string>{"x", "y"} : std::vector<std::string>());
+          auto end = went_to(which->next, splits ? std::vector<std::string>{"x", "y"} : std::vector<std::string>());
+          end.outcome->num_parallel = which->transition == Transition::parallel ? 3 : 0;
+          return end;
         },
         clock_);
     launcher_->capacity = capacity_;
@@ -392,6 +400,158 @@ TEST_F(SchedulerTest, ARetryWaitsOnlyWhenAsked) {
   EXPECT_EQ(run(steps, {{"start", fails_once}}, {.retry_delay = true}), 0);
   EXPECT_GE(clock_.now_microseconds() - before, 120'000'000);
   EXPECT_THAT(out_, HasSubstr("Task will be retried in 2 min.\n"));
+}
+
+std::vector<model::Step> gang_with(std::vector<model::Decorator> decorators = {}) {
+  auto train = step("train", Transition::linear, {"join"});
+  decorators.push_back({"parallel", {}});
+  train.decorators = std::move(decorators);
+  return {step("start", Transition::parallel, {"train"}), train, join("join", "end"),
+          step("end", Transition::none, {})};
+}
+std::optional<Finished> one_node(const TaskRequest&) {
+  auto end = went_to({"train"});
+  end.outcome->num_parallel = 1;
+  return end;
+}
+/// A node that does so, while the others end well.
+ScriptedLauncher::Script node(std::int64_t number, std::function<std::optional<Finished>(const TaskRequest&)> end) {
+  return [number, end](const TaskRequest& request) {
+    return request.split_index == number ? end(request) : went_to({"join"});
+  };
+}
+
+TEST_F(SchedulerTest, TheNodesOfAGangRunAtTheSameTimeHoweverFewWorkersThereAre) {
+  EXPECT_EQ(run(gang_with(), {}, {.max_workers = 1}), 0);
+  EXPECT_THAT(launched(), ElementsAre("start/1", "train/2", "train/2_node_1", "train/2_node_2", "join/3", "end/4"));
+  EXPECT_EQ(launcher_->most_at_once, 3u);
+  EXPECT_THAT(inputs_of("join/3"), ElementsAre("train/2", "train/2_node_1", "train/2_node_2"));
+  for (int i = 0; i < 3; ++i) {
+    const auto& request = launcher_->requests[static_cast<std::size_t>(i + 1)];
+    EXPECT_EQ(request.split_index, i);
+    EXPECT_EQ(request.num_parallel, 3);
+    EXPECT_THAT(request.input_paths, EndsWith("/start/1"));
+  }
+}
+
+TEST_F(SchedulerTest, AGangTakesThePlaceOfOneTask) {
+  auto steps = gang_with();
+  steps[0].name = "mid";
+  steps.insert(steps.begin(), step("start", Transition::foreach, {"mid"}));
+  steps.insert(steps.end() - 1, join("outer", "end"));
+  steps[3].next = {"outer"};
+  EXPECT_EQ(run(steps, {}, {.max_workers = 1}), 0);
+  EXPECT_EQ(launcher_->most_at_once, 3u);
+  EXPECT_EQ(run(steps, {}, {.max_workers = 2}), 0);
+  EXPECT_EQ(launcher_->most_at_once, 6u);
+}
+
+TEST_F(SchedulerTest, TheControlTaskEndsLast) {
+  EXPECT_EQ(run(gang_with(), {{"train", node(0, [](const TaskRequest&) { return went_to({"join"}); })}}), 0);
+  EXPECT_LT(out_.find("/train/2_node_2 (pid 600)] Task finished successfully."),
+            out_.find("/train/2 (pid 600)] Task finished successfully."));
+}
+
+TEST_F(SchedulerTest, AGangOfOneIsItsControlTaskAlone) {
+  EXPECT_EQ(run(gang_with(), {{"start", one_node}}), 0);
+  EXPECT_THAT(launched(), ElementsAre("start/1", "train/2", "join/3", "end/4"));
+}
+
+TEST_F(SchedulerTest, CreationTimesGrowFromNodeToNode) {
+  EXPECT_EQ(run(gang_with()), 0);
+  for (std::size_t i = 1; i < launcher_->requests.size(); ++i)
+    EXPECT_LT(launcher_->requests[i - 1].created_ms, launcher_->requests[i].created_ms);
+}
+
+TEST_F(SchedulerTest, AFailedNodeFailsItsGangAndTheOthersAreKilled) {
+  const auto script = [](const TaskRequest& request) { return request.split_index == 1 ? failed(3) : hangs(); };
+  EXPECT_EQ(run(gang_with(), {{"train", script}}), 1);
+  EXPECT_THAT(launcher_->signals, ElementsAre(SIGKILL, SIGKILL));
+  EXPECT_THAT(out_, HasSubstr("/train/2_node_2 (pid 600)] Task 2_node_1 of this gang has failed; so this one is "
+                              "killed.\n"));
+  EXPECT_THAT(err_, HasSubstr("Step train (task-id 2_node_1) failed.\n\n1 task failed:\n"));
+  EXPECT_THAT(err_, HasSubstr("/train/2_node_1: The process of this task exited with code 3"));
+}
+
+TEST_F(SchedulerTest, AFailedControlTaskFailsItsGang) {
+  EXPECT_EQ(run(gang_with(), {{"train", node(0, [](const TaskRequest&) { return failed(); })}}), 1);
+  EXPECT_THAT(err_, HasSubstr("Step train (task-id 2) failed."));
+  EXPECT_THAT(launched(), ElementsAre("start/1", "train/2", "train/2_node_1", "train/2_node_2"));
+}
+
+TEST_F(SchedulerTest, AGangIsRetriedWhole) {
+  const auto fails_once = [](const TaskRequest& request) {
+    return request.attempt == 0 ? failed() : went_to({"join"});
+  };
+  EXPECT_EQ(run(gang_with({{"retry", {{"times", "1"}}}}), {{"train", node(2, fails_once)}}), 0);
+  EXPECT_THAT(launched(), ElementsAre("start/1", "train/2", "train/2_node_1", "train/2_node_2", "train/2",
+                                      "train/2_node_1", "train/2_node_2", "join/3", "end/4"));
+  for (std::size_t i = 1; i < 7; ++i) EXPECT_EQ(launcher_->requests[i].attempt, i < 4 ? 0 : 1);
+  EXPECT_THAT(inputs_of("join/3"), ElementsAre("train/2", "train/2_node_1", "train/2_node_2"));
+}
+
+TEST_F(SchedulerTest, AGangWaitsForItsRetryWhenAsked) {
+  const auto fails_once = [](const TaskRequest& request) {
+    return request.attempt == 0 ? failed() : went_to({"join"});
+  };
+  const auto before = clock_.now_microseconds();
+  EXPECT_EQ(run(gang_with({{"retry", {{"times", "1"}}}}), {{"train", node(1, fails_once)}}, {.retry_delay = true}), 0);
+  EXPECT_GE(clock_.now_microseconds() - before, 120'000'000);
+}
+
+TEST_F(SchedulerTest, OneNodeCanForbidTheRetryOfItsGang) {
+  const auto script = [](const TaskRequest& request) { return failed(request.split_index == 2 ? 202 : 1); };
+  EXPECT_EQ(run(gang_with({{"retry", {{"times", "2"}}}}), {{"train", node(2, script)}}), 1);
+  EXPECT_EQ(launched().size(), 4u);
+}
+
+TEST_F(SchedulerTest, FallbacksHandleTheDeathOfANodeOfACaughtStepForTheWholeGang) {
+  const auto dies = [](const TaskRequest& request) { return request.is_fallback() ? went_to({"join"}) : failed(3); };
+  EXPECT_EQ(run(gang_with({{"catch", {}}}), {{"train", node(1, dies)}}), 0);
+  EXPECT_EQ(launched().size(), 9u);
+  EXPECT_EQ(launcher_->requests[4].attempt, 1);
+}
+
+TEST_F(SchedulerTest, ANodeOverItsLimitFailsItsGangUnlessThatIsCaught) {
+  const auto hangs_unless_stored = [](bool is_caught) {
+    return [is_caught](const TaskRequest& request) -> std::optional<Finished> {
+      if (!request.failure) return hangs();
+      return is_caught ? went_to({"join"}) : stored_failure(request);
+    };
+  };
+  const std::vector<model::Decorator> limited{{"timeout", {{"seconds", "3"}}}};
+  EXPECT_EQ(run(gang_with(limited), {{"train", node(2, hangs_unless_stored(false))}}), 1);
+  EXPECT_THAT(err_, HasSubstr("/train/2_node_2: metaflow.plugins.timeout_decorator.TimeoutException"));
+  EXPECT_EQ(run(gang_with(limited), {{"train", node(2, hangs_unless_stored(true))}}), 0) << err_;
+}
+
+TEST_F(SchedulerTest, TheControlTaskHasNoLimit) {
+  const auto takes_long = [this](const TaskRequest&) {
+    clock_.wind(10'000'000);
+    return went_to({"join"});
+  };
+  EXPECT_EQ(run(gang_with({{"timeout", {{"seconds", "3"}}}}), {{"train", node(0, takes_long)}}), 0) << err_;
+}
+
+TEST_F(SchedulerTest, AGangThatDoesNotFitBesideOthersFails) {
+  capacity_ = 2;
+  EXPECT_EQ(run(gang_with()), 1);
+  EXPECT_THAT(launched(), ElementsAre("start/1", "train/2", "train/2_node_1"));
+  EXPECT_THAT(err_, HasSubstr("/train/2_node_2: no descriptor is left"));
+}
+
+TEST_F(SchedulerTest, AGangWhoseControlTaskFindsNoRoomWaitsForIt) {
+  capacity_ = 2;
+  std::vector<model::Step> steps{step("start", Transition::split, {"mid", "a", "b"})};
+  for (auto& each : gang_with())
+    if (each.name != "end") steps.push_back(each);
+  steps[1].name = "mid";
+  steps[3].next = {"outer"};
+  for (const auto* name : {"a", "b"}) steps.push_back(step(name, Transition::linear, {"outer"}));
+  steps.push_back(join("outer", "end"));
+  steps.push_back(step("end", Transition::none, {}));
+  EXPECT_EQ(run(steps, {{"mid", one_node}}), 0) << err_;
+  EXPECT_THAT(launched(), ElementsAre("start/1", "mid/2", "a/3", "b/4", "train/5", "join/6", "outer/7", "end/8"));
 }
 
 TEST_F(SchedulerTest, AFailedRunSaysWhatToTypeNext) {

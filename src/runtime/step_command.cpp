@@ -29,6 +29,10 @@ std::vector<std::string> step_arguments(const TaskRequest& request) {
   add("--max-user-code-retries", std::to_string(request.max_user_code_retries));
   for (const auto& tag : request.tags) add("--tag", tag);
   add("--namespace", request.name_space);
+  if (request.num_parallel) {
+    add("--ubf-context", request.is_control() ? "ubf_control" : "ubf_task");
+    add("--num-parallel", std::to_string(*request.num_parallel));
+  }
   if (request.origin_run_id) add("--clone-run-id", *request.origin_run_id);
   return words;
 }

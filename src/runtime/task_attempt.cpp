@@ -21,6 +21,7 @@
 #include "datastore/task_store.hpp"
 #include "model/step_settings.hpp"
 #include "runtime/failures.hpp"
+#include "runtime/gang.hpp"
 #include "runtime/internal_artifacts.hpp"
 #include "runtime/task_inputs.hpp"
 
@@ -154,6 +155,9 @@ std::optional<Failure> check_transition(const model::Step& step, const StepResul
   if (step.transition == Transition::foreach && result.foreach_values.empty())
     message = fmt::format("Step {} loops over '{}', which has no items. A foreach needs at least one.", step.name,
                           step.foreach_artifact);
+  if (step.transition == Transition::parallel && (result.num_parallel < 1 || result.num_parallel > model::max_parallel))
+    message = fmt::format("Step {} asks for {} nodes by num_parallel, which takes between 1 and {}.", step.name,
+                          result.num_parallel, model::max_parallel);
   if (step.transition == Transition::switch_on &&
       std::find(step.next.begin(), step.next.end(), result.chosen) == step.next.end())
     message =
@@ -202,18 +206,20 @@ std::optional<Failure> set_secrets(const model::StepSettings& settings) {
 class TaskAttempt {
  public:
   TaskAttempt(const FlowProgram& program, const TaskRequest& request, Stores stores, Clock& clock,
-              const SharedInput* shared)
+              const AwaitNodes& await_nodes, const SharedInput* shared)
       : program_(program),
         request_(request),
         stores_(stores),
         clock_(clock),
+        await_nodes_(await_nodes),
         step_index_(find_step()),
         step_(program.flow.steps[step_index_]),
         blobs_(stores.objects, program.flow.name),
         tasks_(stores.objects, program.flow.name),
         path_{request.run, request.step, request.task},
         inputs_(tasks_, blobs_, program.flow.name, request.input_paths, shared),
-        settings_(model::step_settings(step_)) {
+        settings_(model::step_settings(step_)),
+        place_(place_in_gang(request)) {
     run_.flow = program.flow.name;
     run_.run = request.run;
     run_.tags = {request.tags.begin(), request.tags.end()};
@@ -222,18 +228,26 @@ class TaskAttempt {
   TaskOutcome execute() {
     if (inputs_.count() == 0)
       throw Error(ErrorCode::usage, "Step " + step_.name + " needs --input-paths: the tasks it starts from.");
+    if (settings_.parallel != place_.has_value())
+      throw Error(ErrorCode::usage, "Step " + step_.name +
+                                        (place_ ? " is not parallel: leave out --ubf-context and --num-parallel."
+                                                : " is parallel: it needs --ubf-context and --num-parallel."));
     auto frames = foreach_stack_of(program_.flow, step_, request_, inputs_);
     const auto iterations = iteration_stack_of(step_, inputs_);
     register_attempt(frames);
     TemporaryFolder folder(request_.temporary_folder);
     ::setenv("METAFLOW_RUN_ID", request_.run.c_str(), 1);
     ::setenv("METAFLOW_TASK_NAMESPACE", request_.name_space.c_str(), 1);  // for the client inside the step
+    if (place_) set_environment(gang_environment(*place_));
     AttemptContext context(program_, step_, blobs_, inputs_, make_current(std::move(frames), folder));
     auto result = run_body(context);
     context.leave_if_forked();
     if (!result.failure) result.failure = check_transition(step_, result);
     const auto caught = catch_failure(context, result);
-    if (result.failure) print_failure(context.current(), *result.failure);
+    if (result.failure)
+      print_failure(context.current(), *result.failure);
+    else if (request_.is_control())
+      await_nodes_();
     auto outcome = outcome_of(std::move(result));
     if (outcome.succeeded && settings_.caught) store_caught(context, caught);
     store_internal(context, outcome, iterations, !caught && outcome.succeeded);
@@ -260,6 +274,11 @@ class TaskAttempt {
       data.back().json = foreach_stack_json(frames);
       data.push_back(datum("foreach-execution-path", foreach_execution_path(frames)));
     }
+    if (request_.is_control()) data.push_back(datum("internal_task_type", "control_task"));
+    if (place_) {
+      data.push_back(datum("parallel-world-size", {}));
+      data.back().json = std::to_string(place_->num_nodes);
+    }
     stores_.metadata.add_task(run_, request_.step, request_.task, request_.created_ms, data);
   }
 
@@ -282,6 +301,7 @@ class TaskAttempt {
             .name_space = request_.name_space,
             .tags = request_.tags,
             .foreach_stack = std::move(frames),
+            .parallel = place_,
             .temporary_folder = [&folder] { return folder.path(); }};
   }
 
@@ -314,13 +334,14 @@ class TaskAttempt {
     if (!outcome.succeeded) return outcome;
     outcome.next = step_.transition == Transition::switch_on ? std::vector{result.chosen} : step_.next;
     if (step_.transition == Transition::foreach) outcome.foreach_values = std::move(result.foreach_values);
+    if (step_.transition == Transition::parallel) outcome.num_parallel = result.num_parallel;
     return outcome;
   }
 
   void store_internal(AttemptContext& context, const TaskOutcome& outcome, const std::vector<std::int64_t>& iterations,
                       bool without_exception) const {
-    const bool splits = !outcome.foreach_values.empty();
-    const auto variable = splits ? step_.foreach_artifact : std::string();
+    const bool is_foreach = !outcome.foreach_values.empty(), is_gang = outcome.num_parallel > 0;
+    const auto variable = is_foreach ? step_.foreach_artifact : std::string(is_gang ? gang_variable : "");
     // Official has the flow's name under `name`; a flow may have an artifact or parameter of its own there.
     if (!context.table().contains("name")) context.store_one("name", encode_text(program_.flow.name));
     context.store_one("_current_step", encode_text(step_.name));
@@ -329,12 +350,27 @@ class TaskAttempt {
     context.store_one("_exception", outcome.failure ? encode_exception(*outcome.failure) : encode_none());
     context.store_one("_transition", outcome.next.empty() ? encode_none() : encode_transition(outcome.next, variable));
     context.store_one("_foreach_stack", encode_foreach_stack(context.current().foreach_stack));
-    context.store_one("_foreach_var", splits ? encode_text(variable) : encode_none());
+    context.store_one("_foreach_var", variable.empty() ? encode_none() : encode_text(variable));
     context.store_one(
         "_foreach_num_splits",
-        splits ? encode_integer(static_cast<std::int64_t>(outcome.foreach_values.size())) : encode_none());
-    if (splits) context.store_one("_foreach_values", encode_texts(outcome.foreach_values));
+        is_foreach ? encode_integer(static_cast<std::int64_t>(outcome.foreach_values.size())) : encode_none());
+    if (is_foreach) context.store_one("_foreach_values", encode_texts(outcome.foreach_values));
+    if (is_gang) store_gang(context, outcome.num_parallel);
+    if (request_.is_control()) store_nodes(context);
     context.store_one("_iteration_stack", encode_integers(iterations));
+  }
+
+  /// For the step before a gang: how many nodes there will be is not a number of splits to official Metaflow.
+  static void store_gang(AttemptContext& context, std::int64_t nodes) {
+    context.store_one("_foreach_values", encode_none());
+    context.store_one("_unbounded_foreach", encode_boolean(true));
+    context.store_one(std::string(gang_variable), encode_num_parallel(nodes));
+  }
+
+  /// By these the official `resume` finds the inputs of the join.
+  void store_nodes(AttemptContext& context) const {
+    context.store_one("_control_mapper_tasks", encode_texts(node_paths(path_, place_->num_nodes)));
+    context.store_one("_control_task_is_mapper_zero", encode_boolean(true));
   }
 
   /// Readers take an attempt as done by DONE.lock or by attempt-done: each comes after all it vouches for.
@@ -350,6 +386,7 @@ class TaskAttempt {
   const TaskRequest& request_;
   Stores stores_;
   Clock& clock_;
+  const AwaitNodes& await_nodes_;
   std::size_t step_index_;
   const model::Step& step_;
   datastore::BlobStore blobs_;
@@ -357,14 +394,15 @@ class TaskAttempt {
   datastore::TaskPath path_;
   TaskInputs inputs_;
   model::StepSettings settings_;
+  std::optional<Parallel> place_;
   metadata::RunRecord run_;
 };
 
 }  // namespace
 
 TaskOutcome execute_task(const FlowProgram& program, const TaskRequest& request, Stores stores, Clock& clock,
-                         const SharedInput* shared) {
-  return TaskAttempt(program, request, stores, clock, shared).execute();
+                         const AwaitNodes& await_nodes, const SharedInput* shared) {
+  return TaskAttempt(program, request, stores, clock, await_nodes, shared).execute();
 }
 
 }  // namespace metaflow::runtime

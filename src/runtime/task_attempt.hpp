@@ -1,6 +1,6 @@
 #pragma once
 
-#include <string>
+#include <functional>
 
 #include <metaflow/task.hpp>
 
@@ -11,11 +11,14 @@
 
 namespace metaflow::runtime {
 
+/// Returns once all other nodes of the gang have ended well. Throws Error when nobody is there any more to say so.
+using AwaitNodes = std::function<void()>;
+
 /// Executes one task attempt in this process: registers it, runs the body, persists artifacts in the order of
 /// docs/formats/datastore.md. A failing body is an outcome, not an exception; Error means that nothing could be
 /// recorded as done. Prints a failure on standard error as `<flow F step s[i] (input: v)> failed:` and what happened.
-/// Inputs found in `shared` are not read again.
+/// A control task waits by `await_nodes` before it counts as done. Inputs found in `shared` are not read again.
 TaskOutcome execute_task(const FlowProgram& program, const TaskRequest& request, Stores stores, Clock& clock,
-                         const SharedInput* shared = nullptr);
+                         const AwaitNodes& await_nodes, const SharedInput* shared = nullptr);
 
 }  // namespace metaflow::runtime

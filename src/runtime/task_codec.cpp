@@ -54,6 +54,7 @@ Json to_json(const TaskRequest& request) {
   put(json, "split_index", request.split_index);
   put(json, "split_value", request.split_value);
   put(json, "split_count", request.split_count);
+  put(json, "num_parallel", request.num_parallel);
   put(json, "origin_run_id", request.origin_run_id);
   if (request.failure) json["failure"] = to_json(*request.failure);
   return json;
@@ -70,6 +71,7 @@ TaskRequest task_request(const Json& json) {
                         .split_index = optional_integer(json, "split_index"),
                         .split_value = optional_text(json, "split_value"),
                         .split_count = optional_integer(json, "split_count"),
+                        .num_parallel = optional_integer(json, "num_parallel"),
                         .created_ms = integer(json.at("created_ms")),
                         .origin_run_id = optional_text(json, "origin_run_id"),
                         .name_space = json.at("namespace"),
@@ -96,6 +98,7 @@ std::optional<Failure> decode_failure(std::string_view text) {
 std::string encode_outcome(const TaskOutcome& outcome) {
   Json json = {{"succeeded", outcome.succeeded}, {"next", outcome.next}};
   if (!outcome.foreach_values.empty()) json["foreach_values"] = outcome.foreach_values;
+  if (outcome.num_parallel > 0) json["num_parallel"] = outcome.num_parallel;
   if (outcome.failure) json["failure"] = to_json(*outcome.failure);
   // Messages of exceptions may hold any bytes.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -106,6 +109,7 @@ std::optional<TaskOutcome> decode_outcome(std::string_view text) {
     const auto json = Json::parse(text);
     TaskOutcome outcome{.succeeded = json.at("succeeded"), .next = json.at("next")};
     if (const auto values = json.find("foreach_values"); values != json.end()) values->get_to(outcome.foreach_values);
+    outcome.num_parallel = json.value("num_parallel", std::int64_t{0});
     if (const auto failure = json.find("failure"); failure != json.end()) outcome.failure = failure_of(*failure);
     return outcome;
   } catch (const Json::exception&) {

@@ -9,6 +9,7 @@
 
 #include "base/parallel.hpp"
 #include "model/graph.hpp"
+#include "runtime/gang.hpp"
 #include "runtime/input_paths.hpp"
 #include "runtime/shared_input.hpp"
 
@@ -34,10 +35,11 @@ std::string text_in(const ArtifactSource& source, std::string_view name) {
   return read_artifact(source, name, [](const Value& value) { return std::string(value.as_text()); });
 }
 
-bool joins_foreach(const model::Flow& flow, const model::Step& step) {
+/// Whether there is a frame that ends with this join: one of a foreach or a gang.
+bool closes_frame(const model::Flow& flow, const model::Step& step) {
   const model::Graph graph(flow);
   const auto split = graph.matching_split(graph.at(step.name));
-  return split && graph.step(*split).transition == model::Transition::foreach;
+  return split && graph.step(*split).transition != model::Transition::split;
 }
 
 std::string foreach_artifact_of(const model::Flow& flow, const std::string& name) {
@@ -51,6 +53,10 @@ ForeachFrame entered_frame(const model::Flow& flow, const TaskRequest& request, 
   frame.step = request.step;
   frame.index = index;
   frame.value = request.split_value;
+  if (request.num_parallel) {
+    frame.variable = gang_variable;
+    return frame;
+  }
   if (request.split_value && request.split_count) {  // told by the scheduler: nothing has to be read
     frame.variable = foreach_artifact_of(flow, split.step_name());
     frame.num_splits = request.split_count;
@@ -119,7 +125,7 @@ std::vector<ForeachFrame> foreach_stack_of(const model::Flow& flow, const model:
                                            const TaskInputs& inputs) {
   auto frames = inputs.source(0).foreach_stack();
   if (request.split_index) frames.push_back(entered_frame(flow, request, inputs.source(0)));
-  if (step.takes == model::Takes::branches && joins_foreach(flow, step)) {
+  if (step.takes == model::Takes::branches && closes_frame(flow, step)) {
     if (frames.empty())
       throw Error(ErrorCode::internal, "Step " + step.name + " joins a foreach, but its inputs are in none.");
     frames.pop_back();

@@ -58,8 +58,12 @@ json ids(const std::vector<mf::client::Step>& steps) {
 }
 
 json describe(const mf::client::Run& run) {
-  json steps = json::object(), graph = json::object();
+  json steps = json::object(), graph = json::object(), controls = json::object();
   for (const auto& step : run.steps()) graph[step.id()] = {ids(step.parent_steps()), ids(step.child_steps())};
+  for (const auto& step : run.steps()) {
+    controls[step.id()] = json::array();
+    for (const auto& task : step.control_tasks()) controls[step.id()].push_back(task.id());
+  }
   for (const auto& step : run.steps())
     for (const auto& task : step.tasks()) steps[step.id()][task.id()] = describe(task);
   return {{"id", run.id()},
@@ -68,6 +72,7 @@ json describe(const mf::client::Run& run) {
           {"tags", run.user_tags()},
           {"steps", steps},
           {"graph", graph},
+          {"controls", controls},
           {"status", mf::client::status_name(run.status())},
           {"origin", or_null(run.origin_pathspec())},
           {"finished_at", milliseconds(run.finished_at())},

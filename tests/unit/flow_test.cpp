@@ -53,6 +53,59 @@ TEST(Program, NamesEverythingAsTheStructDoes) {
   EXPECT_EQ(flow.parameters.at(0).name, "csv");
 }
 
+struct Training {
+  mf::Artifact<std::uint16_t> nodes;
+  mf::Artifact<int> node;
+
+  void start() { nodes = 4; }
+  void train(const mf::Current& current) { node = current.parallel->node_index; }
+  void join(mf::Inputs<Training>) {}
+  void end() {}
+
+  static constexpr auto graph() {
+    using F = Training;
+    return mf::graph(mf::step<&F::start>().num_parallel<&F::nodes, &F::train>(),
+                     mf::step<&F::train>(mf::parallel()).to<&F::join>(), mf::step<&F::join>().to<&F::end>(),
+                     mf::step<&F::end>());
+  }
+};
+
+struct Twice {
+  void start() {}
+  void train() {}
+  void join(mf::Inputs<Twice>) {}
+  void end() {}
+
+  static constexpr auto graph() {
+    using F = Twice;
+    return mf::graph(mf::step<&F::start>().num_parallel<&F::train>(2),
+                     mf::step<&F::train>(mf::retry({.times = 1}), mf::parallel()).to<&F::join>(),
+                     mf::step<&F::join>().to<&F::end>(), mf::step<&F::end>());
+  }
+};
+
+TEST(Program, TellsGangs) {
+  const auto from_artifact = mf::program<Training>().flow, fixed = mf::program<Twice>().flow;
+  EXPECT_EQ(from_artifact.steps[0].transition, mf::model::Transition::parallel);
+  EXPECT_EQ(from_artifact.steps[0].next, Names{"train"});
+  EXPECT_EQ(from_artifact.steps[0].num_parallel, std::nullopt) << "not known before the run";
+  EXPECT_EQ(fixed.steps[0].num_parallel, 2);
+  EXPECT_EQ(fixed.steps[1].decorators.back(), (mf::model::Decorator{"parallel", {}}));
+}
+
+TEST(Steps, SayHowManyNodesTheirGangHas) {
+  FakeTask task;
+  EXPECT_EQ(task.run<Training>("start").num_parallel, 4);
+  EXPECT_EQ(FakeTask().run<Twice>("start").num_parallel, 2);
+}
+
+TEST(Steps, KnowTheirPlaceInTheirGang) {
+  FakeTask task;
+  task.current_.parallel = mf::Parallel{"127.0.0.1", 4, 2, "7"};
+  ASSERT_FALSE(task.run<Training>("train").failure);
+  EXPECT_EQ(task.left<int>("node"), 2);
+}
+
 TEST(Program, KnowsWhereTheStepsStand) {
   const auto flow = mf::program<Films>().flow;
   EXPECT_TRUE(flow.source_file.ends_with("/flow_test.cpp")) << flow.source_file;

@@ -50,6 +50,11 @@ struct FlowGraph {
   static_assert(Broken != Rule::branches_meet, "branches of a split meet in this step, which takes no mf::Inputs");
   static_assert(Broken != Rule::unjoined_split, "the branches of this step are never joined");
   static_assert(Broken != Rule::switch_cases, "a switch needs two cases or more");
+  static_assert(Broken != Rule::parallel_target, "num_parallel leads to a step without the setting mf::parallel()");
+  static_assert(Broken != Rule::parallel_not_joined,
+                "this step has mf::parallel(), so the one after it has to be a join");
+  static_assert(Broken != Rule::parallel_by_others,
+                "this step has mf::parallel(), but a step leads to it without num_parallel");
   static_assert(Broken != Rule::switch_into_join, "this switch leads straight into a join: put a step between them");
 };
 
@@ -79,6 +84,8 @@ constexpr StepView view_of(const Step<Body, Transition>& step) {
   if constexpr (requires { Transition::next; }) view.next = Transition::next;
   view.has_condition = view.transition == model::Transition::switch_on;
   view.case_count = case_count(step.transition);
+  if constexpr (requires { step.transition.nodes; }) view.num_parallel = step.transition.nodes;
+  view.is_parallel = step.settings.is_parallel;
   view.marked_start = step.settings.is_start;
   view.marked_end = step.settings.is_end;
   return view;
@@ -217,6 +224,10 @@ template <auto Over, auto Target>
 void describe_transition(const Foreach<Over, Target>&, model::Step& step) {
   step.foreach_artifact = name_of<Over>;
 }
+template <auto Target>
+void describe_transition(const FixedGang<Target>& transition, model::Step& step) {
+  step.num_parallel = transition.nodes;
+}
 template <auto Condition, class... Cases>
 void describe_transition(const Switch<Condition, Cases...>& transition, model::Step& step) {
   step.condition = name_of<Condition>;
@@ -305,6 +316,17 @@ void follow(const Foreach<Over, Target>&, const Flow& flow, const model::Step& s
     if constexpr (requires { container.rank(); }) require_one_axis(step.foreach_artifact, container.rank());
     for (const typename HeldBy<Over>::value_type& item : container) add(item);
   }
+}
+
+template <auto Target, class Flow>
+void follow(const FixedGang<Target>& transition, const Flow&, const model::Step&, StepResult& result) {
+  result.num_parallel = transition.nodes;
+}
+
+template <auto Nodes, auto Target, class Flow>
+void follow(const Gang<Nodes, Target>&, const Flow& flow, const model::Step&, StepResult& result) {
+  const HeldBy<Nodes>& nodes = *(flow.*Nodes);
+  result.num_parallel = static_cast<std::int64_t>(nodes);
 }
 
 template <class Held, class Key>
