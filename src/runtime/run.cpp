@@ -188,6 +188,7 @@ int conduct_run(const FlowProgram& program, const RunOptions& options, Stores st
     RunLog run_log(STDOUT_FILENO);
     const auto run = create_run(program, options, stores.metadata);
     run_id = run.run;
+    const auto hold = stores.metadata.hold_run(run);
     end = conduct_in(loop, program, options, run, stores, launcher, clock, run_log, prepare);
     interrupted_by = loop.interrupted_by();
     run_log.flush();
