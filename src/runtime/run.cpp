@@ -114,6 +114,8 @@ class Loop {
 };
 
 metadata::RunRecord create_run(const FlowProgram& program, const RunOptions& options, metadata::Metadata& metadata) {
+  if (options.run_id && options.reopens_run)
+    return metadata.open_run_as(program.flow.name, *options.run_id, options.tags);
   if (options.run_id) return metadata.create_run_as(program.flow.name, *options.run_id, options.tags);
   return metadata.create_run(program.flow.name, options.tags);
 }

@@ -26,6 +26,7 @@ struct RunOptions {
   std::string name_space = {};  ///< for client calls inside the run; empty: global
   std::string run_id_file = {}, runner_attribute_file = {};
   std::optional<std::string> run_id = {};  ///< to be taken, instead of one made from the time
+  bool reopens_run = false;                ///< take up the run of that id if there is one
   bool retry_delay = false;  ///< wait before a retry as long as the step's `@retry` says, instead of not at all
   std::string script = {};   ///< how this program is called, for commands that the user may type next
 };
