@@ -69,7 +69,7 @@ void describe_resume(Command& command, const model::Flow&) {
 
 int execute_resume(Invocation& invocation) {
   Execution execution(invocation, find_datastore_root(invocation, false));
-  auto options = run_options(invocation, metadata::current_identity().name_space());
+  auto options = run_options(invocation, execution.datastore_root(), metadata::current_identity().name_space());
   options.run_id = new_run_id(invocation.own);
   const auto identifier = resume_identifier(invocation.own);
   options.reopens_run = identifier.has_value();

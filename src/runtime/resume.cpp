@@ -283,7 +283,7 @@ class CloneLeader {
 Beginning behind(const model::Graph& graph, const OriginRun& origin, const metadata::RunRecord& run) {
   const auto& tasks = origin.tasks;
   Beginning beginning{.plan = Plan(graph),
-                      .last_task = tasks.size(),
+                      .next_task = new_id(tasks.size()),
                       .last_created_ms = new_created_ms(run, tasks.size()),
                       .done = std::vector<std::uint64_t>(graph.size()),
                       .origin_run_id = origin.id};

@@ -15,4 +15,13 @@ namespace metaflow::runtime {
 /// recorded as done. Prints a failure on standard error as `<flow F step s[i] (input: v)> failed:` and what happened.
 TaskOutcome execute_task(const FlowProgram& program, const TaskRequest& request, Stores stores, Clock& clock);
 
+/// What is different for an attempt that starts from tasks of another datastore.
+struct ForeignInputs {
+  storage::ObjectStore& objects;  ///< where these tasks are
+  /// Whether what the attempt leaves is stored, together with what it passes on of them; otherwise it leaves nothing.
+  bool keeps_artifacts = true;
+};
+TaskOutcome execute_task(const FlowProgram& program, const TaskRequest& request, Stores stores,
+                         const ForeignInputs& inputs, Clock& clock);
+
 }  // namespace metaflow::runtime
