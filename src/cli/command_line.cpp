@@ -150,6 +150,8 @@ const std::vector<FlowCommand>& flow_commands() {
       {"logs", "Show what a task printed, or all tasks of a step.", shown, describe_logs, execute_logs,
        &log_commands()},
       {"tag", "Show and change the tags of runs.", shown, describe_nothing, nullptr, &tag_commands()},
+      {"package", "Show or save the code package: what another machine needs.", shown, describe_package, nullptr,
+       &package_commands()},
       {"output-dot", "Draw the flow: a graph for Graphviz.", shown, describe_nothing, execute_output_dot},
       {"output-raw", "Show the graph of the flow in full.", shown, describe_output_raw, execute_output_raw},
       {"version", "Show the version of Metaflow.", shown, describe_nothing, execute_version},

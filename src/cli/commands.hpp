@@ -24,6 +24,7 @@ struct FlowCommand {
 const std::vector<FlowCommand>& flow_commands();
 const std::vector<FlowCommand>& tag_commands();
 const std::vector<FlowCommand>& log_commands();
+const std::vector<FlowCommand>& package_commands();
 
 void describe_run(Command& command, const model::Flow& flow);
 int execute_run(Invocation& invocation);
@@ -31,6 +32,7 @@ void describe_resume(Command& command, const model::Flow& flow);
 int execute_resume(Invocation& invocation);
 void describe_spin(Command& command, const model::Flow& flow);
 int execute_spin(Invocation& invocation);
+void describe_package(Command& command, const model::Flow& flow);
 void describe_step(Command& command, const model::Flow& flow);
 int execute_step(Invocation& invocation);
 void describe_check(Command& command, const model::Flow& flow);
