@@ -1,5 +1,6 @@
 """Logs of tasks that are still running, and logs that are scrubbed."""
 
+import json
 import os
 import select
 import signal
@@ -7,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import DEADLINE, wait_for_end
+from conftest import BUILD, DEADLINE, wait_for_end
 
 
 class Talk:
@@ -89,6 +90,23 @@ def test_following_ends_when_the_task_dies(project, talk):
     project.finish(talk.process).failed()
 
 
+def test_following_ends_with_a_sentence_when_the_scheduler_is_killed(project, talk):
+    following = talk.follow("--stderr")
+    assert line_of(following) == "warning"
+    talk.process.kill()
+    ended = project.finish(following).succeeded()
+    assert ended.stdout == ""
+    assert "has gone without finishing it: nothing more will come." in ended.stderr
+
+
+def test_following_the_task_of_a_killed_run_shows_what_there_is_and_ends(project, talk):
+    talk.process.kill()
+    wait_for_end(talk.process.pid, DEADLINE)
+    ended = project.finish(talk.follow("--stderr")).succeeded()
+    assert ended.stdout == "warning\n"
+    assert "has gone without finishing it" in ended.stderr
+
+
 def test_following_a_task_that_has_ended_shows_all_and_ends(project):
     project.run_flow("misbehave", "run", "--how", "lines", "--width", "2").succeeded()
     path = f"{project.latest_run('Misbehave')}/work"
@@ -129,7 +147,17 @@ def test_an_attempt_that_has_not_ended_is_scrubbed_only_when_asked_for(project):
     refused = project.run_flow("misbehave", "logs", "scrub", path).failed()
     assert "--include-not-done" in refused.stderr
     project.run_flow("misbehave", "logs", "scrub", "--include-not-done", path).succeeded()
-    assert "Task failed" not in project.run_flow("misbehave", "logs", path).succeeded().stdout
+    assert project.run_flow("misbehave", "logs", path).succeeded().stdout == "[REDACTED runtime stderr]\nTask failed.\n"
+
+
+def test_a_scrubbed_task_that_died_has_still_failed(project):
+    project.run_flow("misbehave", "run", "--how", "exit3").failed()
+    run = project.latest_run("Misbehave")
+    project.run_flow("misbehave", "logs", "scrub", "--include-not-done", f"{run}/work").succeeded()
+    listed = project.run(BUILD / "bin/metaflow", "ls", "--json", f"Misbehave/{run}/work").succeeded()
+    assert [task["status"] for task in json.loads(listed.stdout)["tasks"]] == ["failed"]
+    seen = project.official("result = Task(pathspec).stderr", pathspec=f"Misbehave/{run}/work/2")
+    assert seen == "[REDACTED runtime stderr]\nTask failed.\n"
 
 
 def test_all_attempts_can_be_scrubbed(project):
@@ -139,4 +167,4 @@ def test_all_attempts_can_be_scrubbed(project):
     assert scrub.stderr.count("scrubbed") == 2
     for attempt in ("0", "1"):
         shown = project.run_flow("misbehave", "logs", "--attempt", attempt, path).succeeded().stdout
-        assert shown == "[REDACTED runtime stderr]\n"
+        assert shown == "[REDACTED runtime stderr]\nTask failed.\n"

@@ -427,3 +427,51 @@ def test_resumed_runs_go_on_in_either_hand(project):
     last = official_resume(project, "--origin-run-id", ours).succeeded()
     assert executed(last.stdout) == ["end"]
     assert end_of(project, new_run(last.stdout)) == [True, FEW_LEAVES, "after 4", theirs]
+
+
+# Several processes that resume into one run
+
+
+def reentrant(project, identifier: str, *arguments):
+    return resume(
+        project, "--reentrant", "--clone-only", "--run-id", "joint", "--resume-identifier", identifier, *arguments
+    )
+
+
+def test_of_several_reentrant_processes_one_clones(project):
+    run = fail(project, "end")
+    started = [
+        project.start_flow(
+            *"resumable resume --reentrant --clone-only --run-id joint --resume-identifier".split(), identifier
+        )
+        for identifier in "abc"
+    ]
+    logs = [project.finish(process).succeeded().stdout for process in started]
+    leaders = {re.search(r"Resume leader is \"(.)\"", log)[1] for log in logs}
+    assert len(leaders) == 1
+    assert sorted(log.count(f"Cloning {FLOW}/{run}\n") for log in logs) == [0, 0, 1]
+    assert project.official("result = Run(pathspec)['meet'].task.successful", pathspec=f"{FLOW}/joint")
+
+
+def test_a_reentrant_leader_goes_on_where_it_was_stopped(project):
+    fail(project, "end")
+    reentrant(project, "a").succeeded()
+    tasks = project.root() / FLOW / "joint"
+    (tasks / "_parameters/0/_resume_done").unlink()
+    for file in [*tasks.glob("meet/*/_meta/*attempt-done*"), *tasks.glob("meet/*/*.DONE.lock")]:
+        file.unlink()
+    before = {path: path.stat().st_mtime_ns for path in tasks.glob("leaf/**/*")}
+    reentrant(project, "a").succeeded()
+    assert project.official("result = Run(pathspec)['meet'].task.successful", pathspec=f"{FLOW}/joint")
+    assert before == {path: path.stat().st_mtime_ns for path in tasks.glob("leaf/**/*")}
+    assert "All is cloned." in reentrant(project, "b").succeeded().stdout
+
+
+@pytest.mark.parametrize("missing", ["--run-id", "--resume-identifier", "--clone-only"])
+def test_reentrant_needs_to_know_who_and_where(project, missing):
+    options = {"--run-id": ["joint"], "--resume-identifier": ["a"], "--clone-only": []}
+    del options[missing]
+    words = [word for name, values in options.items() for word in (name, *values)]
+    result = resume(project, "--reentrant", *words)
+    assert result.exit == 2
+    assert f"--reentrant needs {missing}" in result.stderr

@@ -57,6 +57,10 @@ struct Options {
   std::filesystem::path root = {};
 };
 
+/// Options that show what the command `spin` left instead of ordinary runs. `folder` holds `.metaflow_spin`; empty: found as the
+/// command line finds it.
+Options inspect_spin(const std::filesystem::path& folder = {});
+
 /// How far a run or task has come, as far as its records tell.
 enum class Status : std::uint8_t {
   done,        ///< ended well

@@ -36,11 +36,11 @@ std::string joined(const std::string& folder, std::string_view name) {
   return (folder == "/" ? "" : folder) + "/" + std::string(name);
 }
 
-/// The `.metaflow` of the working directory or the nearest folder above; nothing when there is none. One that is no
+/// The folder `name` of the working directory or the nearest folder above; nothing when there is none. One that is no
 /// folder ends the search for those who would write there.
-std::optional<std::string> nearest_metaflow_folder() {
+std::optional<std::string> nearest_folder(std::string_view name) {
   for (auto folder = working_directory();; folder = folder.substr(0, std::max<std::size_t>(folder.rfind('/'), 1))) {
-    const auto candidate = joined(folder, folder_name);
+    const auto candidate = joined(folder, name);
     struct stat status {};
     if (::stat(candidate.c_str(), &status) == 0) return candidate;
     if (folder == "/") return std::nullopt;
@@ -78,7 +78,7 @@ std::string user_name_of(unsigned user_id) {
   return user ? user->pw_name : std::to_string(user_id);
 }
 
-LocalRoot describe_root(std::string path) {
+LocalRoot describe_root(std::string path, std::string_view sysroot_setting) {
   LocalRoot root{.path = std::move(path)};
   struct stat status {};
   if (::stat(root.path.c_str(), &status) != 0) {
@@ -88,11 +88,25 @@ LocalRoot describe_root(std::string path) {
   if (!S_ISDIR(status.st_mode)) {
     throw Error(ErrorCode::invalid, "'" + root.path +
                                         "' is a file, but runs are stored in a folder of that name; move the file away"
-                                        " or set METAFLOW_DATASTORE_SYSROOT_LOCAL");
+                                        " or set METAFLOW_" +
+                                        std::string(sysroot_setting));
   }
   root.exists = true;
   if (status.st_uid != ::geteuid()) root.foreign_owner = user_name_of(status.st_uid);
   return root;
+}
+
+LocalRoot find_root(std::string_view name, std::string_view sysroot_setting) {
+  if (auto sysroot = setting(sysroot_setting); sysroot && !sysroot->empty()) {
+    // Recorded in every artifact, where a path relative to this working directory would mean nothing.
+    if (sysroot->front() != '/') sysroot = joined(working_directory(), *sysroot);
+    while (sysroot->size() > 1 && sysroot->back() == '/') sysroot->pop_back();
+    return describe_root(joined(*sysroot, name), sysroot_setting);
+  }
+  const auto nearest = nearest_folder(name);
+  if (!nearest) return {.path = joined(working_directory(), name)};
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(nearest->c_str(), nullptr), &std::free);
+  return describe_root(real ? real.get() : *nearest, sysroot_setting);
 }
 
 }  // namespace
@@ -100,7 +114,7 @@ LocalRoot describe_root(std::string path) {
 std::optional<std::string> setting(std::string_view name) {
   const auto key = "METAFLOW_" + std::string(name);
   if (auto value = environment(key)) return value;
-  if (const auto folder = nearest_metaflow_folder()) {
+  if (const auto folder = nearest_folder(folder_name)) {
     if (auto value = value_in_file(*folder + "/config.json", key)) return value;
   }
   return home_setting(key);
@@ -112,17 +126,8 @@ std::string home_directory() {
   return user ? user->pw_dir : "/";
 }
 
-LocalRoot find_local_root() {
-  if (auto sysroot = setting("DATASTORE_SYSROOT_LOCAL"); sysroot && !sysroot->empty()) {
-    // Recorded in every artifact, where a path relative to this working directory would mean nothing.
-    if (sysroot->front() != '/') sysroot = joined(working_directory(), *sysroot);
-    while (sysroot->size() > 1 && sysroot->back() == '/') sysroot->pop_back();
-    return describe_root(joined(*sysroot, folder_name));
-  }
-  const auto nearest = nearest_metaflow_folder();
-  if (!nearest) return {.path = joined(working_directory(), folder_name)};
-  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(nearest->c_str(), nullptr), &std::free);
-  return describe_root(real ? real.get() : *nearest);
-}
+LocalRoot find_local_root() { return find_root(folder_name, "DATASTORE_SYSROOT_LOCAL"); }
+
+LocalRoot find_spin_root() { return find_root(spin_folder_name, "DATASTORE_SYSROOT_SPIN"); }
 
 }  // namespace metaflow

@@ -27,4 +27,9 @@ struct LocalRoot {
 /// the way is not a folder.
 LocalRoot find_local_root();
 
+/// The same for what `spin` leaves: METAFLOW_DATASTORE_SYSROOT_SPIN and folders called `.metaflow_spin`.
+LocalRoot find_spin_root();
+/// Name of such a folder; the type of a datastore in it is `spin`.
+inline constexpr std::string_view spin_folder_name = ".metaflow_spin";
+
 }  // namespace metaflow

@@ -107,6 +107,18 @@ std::vector<std::string> split_at_spaces(const std::string& text) {
   return words;
 }
 
+std::vector<std::string> split_at_commas(const std::string& text) {
+  std::vector<std::string> parts;
+  std::string part;
+  for (const char c : text + ',') {
+    if (c != ',')
+      part += c;
+    else if (!part.empty())
+      parts.push_back(std::exchange(part, {}));
+  }
+  return parts;
+}
+
 /// One parse. CLI11 takes the words apart; what they mean is decided here.
 class Parser {
  public:

@@ -90,5 +90,7 @@ std::string environment_prefix_of(std::string_view command);
 
 /// Words of a text, as environment variables hold several values.
 std::vector<std::string> split_at_spaces(const std::string& text);
+/// The parts of `a,b`, as options hold several values; empty ones are left out.
+std::vector<std::string> split_at_commas(const std::string& text);
 
 }  // namespace metaflow::cli

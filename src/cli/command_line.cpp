@@ -70,21 +70,36 @@ int with_usage(const Invocation& invocation, const Command& table, Action action
 }
 
 int execute_command(Invocation& invocation, const FlowCommand& command, const std::vector<std::string>& words,
-                    const std::string& group = "") {
+                    const std::string& group = "");
+
+/// Of a command that does nothing by itself: the part that is named behind its options.
+int execute_part(Invocation& invocation, const FlowCommand& command, Command table,
+                 const std::vector<std::string>& words) {
+  const auto prefix = environment_prefix_of(table.name);
+  const auto arguments = parse_arguments(table, words, prefix, Followed::by_command);
+  const auto& rest = arguments.rest();
+  if (arguments.help_wanted()) {
+    table.arguments = {{"COMMAND"}, {"ARGS", false, true}};
+    print(help_text(program_name(invocation), table, prefix, shown_commands(*command.parts)));
+    return 0;
+  }
+  if (rest.empty()) throw Error(ErrorCode::usage, "Missing command.");
+  const auto& part = find_command(*command.parts, rest.front());
+  return execute_command(invocation, part, {rest.begin() + 1, rest.end()}, table.name + ' ');
+}
+
+int execute_command(Invocation& invocation, const FlowCommand& command, const std::vector<std::string>& words,
+                    const std::string& group) {
   const auto is_part = [&](const FlowCommand& part) { return !words.empty() && words.front() == part.name; };
   if (command.parts != nullptr)
     if (const auto part = std::ranges::find_if(*command.parts, is_part); part != command.parts->end())
       return execute_command(invocation, *part, {words.begin() + 1, words.end()}, group + command.name + ' ');
   const auto table = described(command, invocation.program.flow, group);
   return with_usage(invocation, table, [&] {
+    if (command.execute == nullptr) return execute_part(invocation, command, table, words);
     const auto prefix = environment_prefix_of(table.name);
     const auto top = top_level_options();
     const bool wants_help = std::ranges::find(words, "--help") != words.end();
-    // A command that does nothing by itself needs to be told what to do.
-    if (command.execute == nullptr && !wants_help) {
-      if (words.empty()) throw Error(ErrorCode::usage, "Missing command.");
-      find_command(*command.parts, words.front());
-    }
     // Help reads no configuration: it works however damaged that is.
     if (!wants_help) show_banner(invocation);
     invocation.own = parse_arguments(table, words, prefix, Followed::by_arguments, &top);
@@ -129,12 +144,15 @@ const std::vector<FlowCommand>& flow_commands() {
       {"run", "Run the flow on this machine.", shown, describe_run, execute_run},
       {"resume", "Continue a run: execute what an earlier one left unfinished.", shown, describe_resume,
        execute_resume},
+      {"spin", "Execute one step alone, with the inputs of an earlier run.", shown, describe_spin, execute_spin},
       {"check", "Check that the flow is valid (default).", shown, describe_check, execute_check},
       {"show", "Show the steps of the flow.", shown, describe_nothing, execute_show},
       {"dump", "Show the artifacts of a task, or of all tasks of a step.", shown, describe_dump, execute_dump},
       {"logs", "Show what a task printed, or all tasks of a step.", shown, describe_logs, execute_logs,
        &log_commands()},
       {"tag", "Show and change the tags of runs.", shown, describe_nothing, nullptr, &tag_commands()},
+      {"package", "Show or save the code package: what another machine needs.", shown, describe_package, nullptr,
+       &package_commands()},
       {"output-dot", "Draw the flow: a graph for Graphviz.", shown, describe_nothing, execute_output_dot},
       {"output-raw", "Show the graph of the flow in full.", shown, describe_output_raw, execute_output_raw},
       {"version", "Show the version of Metaflow.", shown, describe_nothing, execute_version},

@@ -13,7 +13,8 @@ struct FlowCommand {
   Visibility visibility;
   /// Adds options and arguments; `flow` for those that depend on it.
   void (*describe)(Command& command, const model::Flow& flow);
-  /// Returns the exit code; throws Error. Null for a command that does nothing without one of its parts.
+  /// Returns the exit code; throws Error. Null for a command that does nothing without one of its parts: its options stand
+  /// before the part.
   int (*execute)(Invocation& invocation);
   /// Commands of its own, named after it: `tag add`.
   const std::vector<FlowCommand>* parts = nullptr;
@@ -23,11 +24,15 @@ struct FlowCommand {
 const std::vector<FlowCommand>& flow_commands();
 const std::vector<FlowCommand>& tag_commands();
 const std::vector<FlowCommand>& log_commands();
+const std::vector<FlowCommand>& package_commands();
 
 void describe_run(Command& command, const model::Flow& flow);
 int execute_run(Invocation& invocation);
 void describe_resume(Command& command, const model::Flow& flow);
 int execute_resume(Invocation& invocation);
+void describe_spin(Command& command, const model::Flow& flow);
+int execute_spin(Invocation& invocation);
+void describe_package(Command& command, const model::Flow& flow);
 void describe_step(Command& command, const model::Flow& flow);
 int execute_step(Invocation& invocation);
 void describe_check(Command& command, const model::Flow& flow);

@@ -24,18 +24,6 @@ struct Selection {
   }
 };
 
-std::vector<std::string> split_at_commas(const std::string& text) {
-  std::vector<std::string> parts;
-  std::string part;
-  for (const char c : text + ',') {
-    if (c != ',')
-      part += c;
-    else if (!part.empty())
-      parts.push_back(std::exchange(part, {}));
-  }
-  return parts;
-}
-
 /// Finished tasks that a path names.
 class Tasks {
  public:

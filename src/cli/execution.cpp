@@ -14,15 +14,6 @@
 namespace metaflow::cli {
 namespace {
 
-/// In order of precedence; each adds what the ones before did not.
-std::vector<std::string> all_decospecs(const Invocation& invocation) {
-  auto specs = invocation.own.list("with");
-  const auto add = [&](const std::vector<std::string>& more) { specs.insert(specs.end(), more.begin(), more.end()); };
-  add(split_at_spaces(setting("DEFAULT_DECOSPECS").value_or("")));
-  add(invocation.top.list("with"));
-  return specs;
-}
-
 /// What starts a task of this run in a fresh process.
 compute::StepProgram step_program(const Invocation& invocation, const std::string& root,
                                   const std::vector<std::string>& decospecs) {
@@ -107,6 +98,14 @@ std::set<std::string> user_tags(const Arguments& own) {
 
 }  // namespace
 
+std::vector<std::string> all_decospecs(const Invocation& invocation) {
+  auto specs = invocation.own.list("with");
+  const auto add = [&](const std::vector<std::string>& more) { specs.insert(specs.end(), more.begin(), more.end()); };
+  add(split_at_spaces(setting("DEFAULT_DECOSPECS").value_or("")));
+  add(invocation.top.list("with"));
+  return specs;
+}
+
 void add_execution_options(Command& command) {
   const auto add = [&](Option option) { command.options.push_back(std::move(option)); };
   add({.name = "tag", .kind = OptionKind::repeated, .help = "Tag this run. May be repeated.", .variable = "TAGS"});
@@ -121,11 +120,6 @@ void add_execution_options(Command& command) {
        .type = "INTEGER",
        .help = "Most tasks one foreach may start: stops a slip before it starts thousands.",
        .default_text = "100"});
-  add({.name = "max-log-size",
-       .kind = OptionKind::integer,
-       .type = "INTEGER",
-       .help = "Most output of a task to store, in megabytes for each stream.",
-       .default_text = "10"});
   add({.name = "with",
        .kind = OptionKind::repeated,
        .type = "DECORATOR",
@@ -139,6 +133,16 @@ void add_execution_options(Command& command) {
        .help = "How tasks start: as forked copies of this program, or as fresh processes.",
        .default_text = "fork",
        .choices = {"fork", "spawn"}});
+  add_record_options(command);
+}
+
+void add_record_options(Command& command) {
+  const auto add = [&](Option option) { command.options.push_back(std::move(option)); };
+  add({.name = "max-log-size",
+       .kind = OptionKind::integer,
+       .type = "INTEGER",
+       .help = "Most output of a task to store, in megabytes for each stream.",
+       .default_text = "10"});
   add({.name = "run-id-file", .type = "PATH", .help = "Write the id of the run to this file."});
   add({.name = "runner-attribute-file", .type = "PATH", .help = "Write id, flow and metadata of the run as JSON."});
 }
@@ -150,16 +154,23 @@ Execution::Execution(const Invocation& invocation, std::string datastore_root)
   launcher_ = make_launcher(invocation, program_, root_, decospecs);
 }
 
-runtime::RunOptions run_options(const Invocation& invocation, std::string name_space) {
+runtime::RunOptions run_options(const Invocation& invocation, const std::string& root, std::string name_space) {
   const auto& own = invocation.own;
-  return {.max_workers = static_cast<int>(own.integer("max-workers")),
-          .max_num_splits = static_cast<int>(own.integer("max-num-splits")),
-          .max_log_bytes = static_cast<std::uint64_t>(own.integer("max-log-size")) * 1'000'000,
-          .tags = user_tags(own),
+  auto options = record_options(invocation, root, std::move(name_space));
+  options.max_workers = static_cast<int>(own.integer("max-workers"));
+  options.max_num_splits = static_cast<int>(own.integer("max-num-splits"));
+  options.tags = user_tags(own);
+  options.retry_delay = own.flag("retry-delay");
+  return options;
+}
+
+runtime::RunOptions record_options(const Invocation& invocation, const std::string& root, std::string name_space) {
+  const auto& own = invocation.own;
+  return {.max_log_bytes = static_cast<std::uint64_t>(own.integer("max-log-size")) * 1'000'000,
           .name_space = std::move(name_space),
           .run_id_file = own.text("run-id-file"),
           .runner_attribute_file = own.text("runner-attribute-file"),
-          .retry_delay = own.flag("retry-delay"),
+          .metadata = metadata_description(root),
           .script = invocation.script};
 }
 

@@ -7,10 +7,15 @@
 #include "runtime/launcher.hpp"
 #include "runtime/run.hpp"
 
-/// What the commands that execute a flow, `run` and `resume`, have in common.
+/// What the commands that execute steps, `run`, `resume` and `spin`, have in common.
 namespace metaflow::cli {
 
+/// Those of `run` and `resume`.
 void add_execution_options(Command& command);
+/// `--max-log-size`, and the files that say which run it is.
+void add_record_options(Command& command);
+/// Of the command, the configuration and the program, in order of precedence: each adds what the ones before did not.
+std::vector<std::string> all_decospecs(const Invocation& invocation);
 
 /// A flow ready to be executed: decorators of the command line added, and tasks can be started.
 class Execution {
@@ -30,7 +35,9 @@ class Execution {
   std::unique_ptr<runtime::Launcher> launcher_;
 };
 
-/// Those of add_execution_options; client calls inside the run see `name_space`.
-runtime::RunOptions run_options(const Invocation& invocation, std::string name_space);
+/// Those of add_execution_options, for a run recorded below `root`; client calls inside the run see `name_space`.
+runtime::RunOptions run_options(const Invocation& invocation, const std::string& root, std::string name_space);
+/// Those of add_record_options alone.
+runtime::RunOptions record_options(const Invocation& invocation, const std::string& root, std::string name_space);
 
 }  // namespace metaflow::cli

@@ -33,6 +33,17 @@ void require_local(const Arguments& top, const std::string& option, std::string_
                                               option, kind, setting_name));
 }
 
+/// Says what the user should know about a datastore that is found or will be made.
+std::string checked_root(const Invocation& invocation, const LocalRoot& root, std::string_view kind, bool announce) {
+  if (!root.foreign_owner.empty())
+    invocation.console.echo(fmt::format("The datastore {} belongs to {}: believe what it holds only if you trust them.",
+                                        root.path, root.foreign_owner),
+                            Style::highlight);
+  if (!root.exists && announce)
+    invocation.console.echo(fmt::format("Creating {} datastore in current directory ({})", kind, root.path));
+  return root.path;
+}
+
 }  // namespace
 
 Command top_level_options() {
@@ -50,8 +61,10 @@ Command top_level_options() {
            .type = "DECORATOR",
            .help = "Add a decorator to all steps, for example retry:times=3. May be repeated.",
            .variable = "DECOSPECS"},
+          {.name = "mode", .help = "Look at what 'spin' left, instead of runs.", .choices = {"spin"}},
           choice("environment", "", {"local"}, accepted),
-          {.name = "package-suffixes", .visibility = accepted},
+          {.name = "package-suffixes",
+           .help = "Suffixes of the sources in the code package, separated by commas, instead of those of C++."},
           {.name = "pylint", .kind = OptionKind::flag, .off_name = "no-pylint", .visibility = accepted},
           choice("event-logger", "", {"nullSidecarLogger"}, accepted),
           choice("monitor", "", {"nullSidecarMonitor"}, accepted),
@@ -74,14 +87,19 @@ std::string find_datastore_root(const Invocation& invocation, bool announce) {
   const auto asked = invocation.top.given("datastore-root") ? invocation.top.optional_text("datastore-root")
                                                             : setting("DATASTORE_ROOT");
   if (asked && !asked->empty()) return std::filesystem::absolute(*asked).lexically_normal().string();
-  const auto root = find_local_root();
-  if (!root.foreign_owner.empty())
-    invocation.console.echo(fmt::format("The datastore {} belongs to {}: believe what it holds only if you trust them.",
-                                        root.path, root.foreign_owner),
-                            Style::highlight);
-  if (!root.exists && announce)
-    invocation.console.echo(fmt::format("Creating local datastore in current directory ({})", root.path));
-  return root.path;
+  if (invocation.top.text("mode") == "spin") return checked_root(invocation, find_spin_root(), "spin", announce);
+  return checked_root(invocation, find_local_root(), "local", announce);
+}
+
+std::string find_spin_datastore_root(const Invocation& invocation) {
+  return checked_root(invocation, find_spin_root(), "spin", true);
+}
+
+std::string metadata_description(const std::string& root) {
+  const std::filesystem::path path(root);
+  const auto name = path.filename().string();
+  if (name == spin_folder_name) return "spin@" + path.parent_path().string();
+  return "local@" + (name == ".metaflow" ? path.parent_path() : path).string();
 }
 
 LocalStores::LocalStores(const std::string& root)

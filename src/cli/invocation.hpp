@@ -32,9 +32,13 @@ Command top_level_options();
 /// `Metaflow <version> executing <Flow> for <identity>`.
 void show_banner(const Invocation& invocation);
 
-/// The datastore that the options name; says once when it belongs to somebody else. With `announce`, says that a new
+/// The datastore that the options name, with `--mode spin` that of spun tasks; says once when it belongs to somebody else. With `announce`, says that a new
 /// one will be made. Error(usage) for a kind that is not available.
 std::string find_datastore_root(const Invocation& invocation, bool announce);
+/// That of spun tasks; says when a new one will be made.
+std::string find_spin_datastore_root(const Invocation& invocation);
+/// What the official client has to be given to see the records below this root: `local@/data/proj`.
+std::string metadata_description(const std::string& root);
 
 /// Records and results under one local root.
 class LocalStores {

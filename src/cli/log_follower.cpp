@@ -16,6 +16,9 @@ using client::LogStream;
 using datastore::LogSource;
 using std::chrono::milliseconds;
 
+/// No file tells that a scheduler has gone.
+constexpr milliseconds ask_every{1000};
+
 /// A task says that it is done before it ends, and its scheduler stores what it printed last after that.
 constexpr milliseconds longest_delay{1000};
 
@@ -85,8 +88,8 @@ class Follower {
 
 }  // namespace
 
-void follow_logs(storage::ObjectStore& objects, const std::vector<client::Task>& attempts,
-                 const std::vector<LogStream>& streams, const ShowLine& show) {
+FollowEnd follow_logs(storage::ObjectStore& objects, const std::vector<client::Task>& attempts,
+                      const std::vector<LogStream>& streams, const ShowLine& show, const IsExecuted& is_executed) {
   FolderWatch watch;
   std::vector<Follower> followers;
   for (const auto& attempt : attempts) {
@@ -97,6 +100,7 @@ void follow_logs(storage::ObjectStore& objects, const std::vector<client::Task>&
   while (true) {
     bool all_ended = true;
     milliseconds wait_for(0);
+    const auto executed = is_executed();
     // Asked before the lines are read: what comes in between is shown, too.
     std::erase_if(followers, [&](Follower& follower) {
       const auto left = follower.time_left();
@@ -106,8 +110,12 @@ void follow_logs(storage::ObjectStore& objects, const std::vector<client::Task>&
       return left == milliseconds(0);
     });
     flush_output();
-    if (followers.empty()) return;
-    watch.wait(all_ended ? std::optional(wait_for) : std::nullopt);
+    if (followers.empty()) return FollowEnd::attempts_ended;
+    if (executed == false) return all_ended ? FollowEnd::attempts_ended : FollowEnd::run_abandoned;
+    if (all_ended)
+      watch.wait(wait_for);
+    else
+      watch.wait(executed ? std::optional(ask_every) : std::nullopt);
   }
 }
 

@@ -67,7 +67,7 @@ void show_stored(const Invocation& invocation, const std::vector<client::Task>& 
 }
 
 /// Lines of several tasks say whose they are.
-void follow(const Invocation& invocation, const std::vector<client::Task>& tasks, storage::ObjectStore& objects) {
+void follow(const Invocation& invocation, const std::vector<client::Task>& tasks, LocalStores& stores) {
   const auto& own = invocation.own;
   const auto prefix = [&](const client::Task& task) {
     if (tasks.size() == 1) return std::string();
@@ -75,10 +75,18 @@ void follow(const Invocation& invocation, const std::vector<client::Task>& tasks
   };
   std::vector<client::Task> attempts;
   for (const auto& task : tasks) attempts.push_back(task.at_attempt(task.current_attempt()));
-  follow_logs(objects, attempts, asked_streams(own), [&](const client::Task& task, const client::StampedLine& line) {
+  const auto show = [&](const client::Task& task, const client::StampedLine& line) {
     print(line_text(own.flag("timestamps") ? read_utc_timestamp(line.timestamp) : std::nullopt,
                     prefix(task) + std::string(line.message)));
-  });
+  };
+  const auto run = tasks.front().parent().parent();
+  const auto record = stores.metadata().run(invocation.flow_name(), run.id());
+  const auto is_executed = [&] { return record ? stores.metadata().is_held(*record) : std::nullopt; };
+  if (follow_logs(stores.objects(), attempts, asked_streams(own), show, is_executed) == FollowEnd::run_abandoned)
+    invocation.console.echo(
+        fmt::format("The process that executed run {} has gone without finishing it: nothing more will come.",
+                    run.id()),
+        Style::bad);
 }
 
 std::vector<Option> stream_options(const std::string& verb) {
@@ -100,8 +108,8 @@ std::vector<Option> stream_options(const std::string& verb) {
 
 void describe_scrub(Command& command, const model::Flow&) {
   command.description =
-      "Replace what a task printed, or all tasks of a step, by a mark that it was removed. INPUT-PATH is run/step or "
-      "run/step/task. This cannot be undone.";
+      "Replace what a task printed, or all tasks of a step, by a mark that it was removed; that a task failed stays. "
+      "INPUT-PATH is run/step or run/step/task. This cannot be undone.";
   command.arguments = {{"INPUT-PATH"}};
   command.options = stream_options("Scrub");
   command.options.push_back({.name = "latest",
@@ -131,14 +139,33 @@ std::vector<int> attempts_to_scrub(const Arguments& own, const client::Task& tas
   return attempts;
 }
 
+/// The last line of a log, if it is the scheduler's word that the attempt failed. That is not what the task printed, and
+/// its status is told by it.
+std::optional<client::StampedLine> mark_of_failure(const std::vector<std::string>& log) {
+  const auto lines = client::merge_log_lines(log);
+  if (lines.empty() || lines.back().source != "runtime" || !client::is_mark_of_failure(lines.back().message))
+    return std::nullopt;
+  return lines.back();
+}
+
+/// What is left of a log.
+std::string scrubbed(const std::string& log, LogSource source, std::string_view stream) {
+  const auto redacted = fmt::format("[REDACTED {} {}]", source == LogSource::runtime ? "runtime" : "task", stream);
+  const std::vector<std::string> files = {log};
+  const auto mark = mark_of_failure(files);
+  if (!mark) return redacted;
+  const auto head = fmt::format("[MFLOG|0|{}|{}|", mark->timestamp, mark->source);
+  // Readers sort lines by their heads: this id comes before that of any other line.
+  return fmt::format("{0}000000000000]{1}\n{0}{2}]{3}\n", head, redacted, mark->id, mark->message);
+}
+
 /// A mark stands in for each file that holds something.
 void scrub(datastore::TaskStore& logs, const datastore::TaskPath& path, int attempt, LogStream stream) {
   const auto stored = stream == LogStream::out ? datastore::LogStream::out : datastore::LogStream::err;
   const std::string_view name = stream == LogStream::out ? "stdout" : "stderr";
   for (const auto source : {LogSource::runtime, LogSource::task}) {
-    if (logs.read_log(path, attempt, source, stored).empty()) continue;
-    logs.replace_log(path, attempt, source, stored,
-                     fmt::format("[REDACTED {} {}]", source == LogSource::runtime ? "runtime" : "task", name));
+    const auto log = logs.read_log(path, attempt, source, stored);
+    if (!log.empty()) logs.replace_log(path, attempt, source, stored, scrubbed(log, source, name));
   }
 }
 
@@ -193,7 +220,7 @@ int execute_logs(Invocation& invocation) {
   }
   LocalStores stores(root);
   if (own.flag("follow"))
-    follow(invocation, tasks, stores.objects());
+    follow(invocation, tasks, stores);
   else
     show_stored(invocation, tasks);
   return 0;

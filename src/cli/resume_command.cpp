@@ -40,6 +40,17 @@ std::string origin_run(const Invocation& invocation, const metadata::Metadata& m
               "Invalid command");
 }
 
+/// Who this process is among several that resume into one run; nothing for one that works alone.
+std::optional<std::string> resume_identifier(const Arguments& own) {
+  if (!own.flag("reentrant")) return std::nullopt;
+  for (const auto* needed : {"run-id", "resume-identifier", "clone-only"})
+    if (!own.given(needed))
+      throw Error(ErrorCode::usage,
+                  fmt::format("--reentrant needs --{}: several processes clone into one run, and one of them does it.",
+                              needed));
+  return own.text("resume-identifier");
+}
+
 }  // namespace
 
 void describe_resume(Command& command, const model::Flow&) {
@@ -52,17 +63,22 @@ void describe_resume(Command& command, const model::Flow&) {
   add({.name = "origin-run-id", .help = "The run to continue, instead of the latest one started with 'run'."});
   add({.name = "run-id", .help = "Id of the new run.", .visibility = Visibility::accepted});
   add({.name = "clone-only", .kind = OptionKind::flag, .visibility = Visibility::accepted});
+  add({.name = "reentrant", .kind = OptionKind::flag, .visibility = Visibility::accepted});
+  add({.name = "resume-identifier", .visibility = Visibility::accepted});
 }
 
 int execute_resume(Invocation& invocation) {
   Execution execution(invocation, find_datastore_root(invocation, false));
-  auto options = run_options(invocation, metadata::current_identity().name_space());
+  auto options = run_options(invocation, execution.datastore_root(), metadata::current_identity().name_space());
   options.run_id = new_run_id(invocation.own);
+  const auto identifier = resume_identifier(invocation.own);
+  options.reopens_run = identifier.has_value();
   validate_flow(execution.program().flow, invocation.console);
   LocalStores stores(execution.datastore_root());
   const runtime::ResumeOptions resume{.origin_run = origin_run(invocation, stores.metadata()),
                                       .step = invocation.own.argument(0),
-                                      .clone_only = invocation.own.flag("clone-only")};
+                                      .clone_only = invocation.own.flag("clone-only"),
+                                      .identifier = identifier};
   return runtime::resume_flow(execution.program(), options, resume, stores.both(), execution.launcher(),
                               system_clock());
 }

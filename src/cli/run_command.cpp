@@ -20,7 +20,7 @@ int execute_run(Invocation& invocation) {
   const auto& root = execution.datastore_root();
   const auto identity = metadata::current_identity();
   const auto options =
-      run_options(invocation, invocation.own.optional_text("namespace").value_or(identity.name_space()));
+      run_options(invocation, root, invocation.own.optional_text("namespace").value_or(identity.name_space()));
   RunParameters parameters(program, invocation.own, identity.user);
   validate_flow(program.flow, invocation.console);
   const auto values = std::move(parameters).store(datastore::data_tools_root(root), [&](const std::string& line) {

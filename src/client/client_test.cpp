@@ -32,12 +32,16 @@ class ClientTest : public testing::Test {
     std::string name = (std::filesystem::temp_directory_path() / "client_test_XXXXXX").string();
     ASSERT_NE(::mkdtemp(name.data()), nullptr);
     folder_ = name;
-    objects_ = storage::open_directory_store(folder_ / ".metaflow");
+    open_stores(".metaflow");
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  void open_stores(const std::string& name) {
+    objects_ = storage::open_directory_store(folder_ / name);
     metadata_ = metadata::open_local_metadata(objects_->root());
     blobs_.emplace(*objects_, "Films");
     tasks_.emplace(*objects_, "Films");
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   Options options() const { return {.folder = folder_, .name_space = std::nullopt}; }
 
@@ -57,7 +61,7 @@ class ClientTest : public testing::Test {
     tasks_->start_attempt(path, attempt, 0);
     metadata_->add_data(run, step, task,
                         {{"attempt", std::to_string(attempt), "", attempt},
-                         {"ds-type", "local", "", attempt},
+                         {"ds-type", std::string(objects_->type()), "", attempt},
                          {"ds-root", objects_->root(), "", attempt}});
     datastore::ArtifactTable table;
     for (const auto& [name, value] : all) {
@@ -65,7 +69,7 @@ class ClientTest : public testing::Test {
       table[name] = {blobs_->put(encoded.pickle), encoded.type, encoded.pickle.size()};
     }
     tasks_->finish(path, attempt, table);
-    metadata_->add_artifacts(run, step, task, attempt, table, "local", objects_->root());
+    metadata_->add_artifacts(run, step, task, attempt, table, std::string(objects_->type()), objects_->root());
     metadata_->add_data(run, step, task, {{"attempt-done", std::to_string(attempt), "", attempt}});
   }
 
@@ -587,6 +591,23 @@ TEST_F(ClientTest, APathspecOfTheWrongLengthSaysWhatIsExpected) {
   EXPECT_THAT(error.what(), HasSubstr("Flow/run/step/task: 4 parts"));
   EXPECT_EQ(error_of([&] { client::Run("Films//", options()); }).code(), ErrorCode::invalid);
   EXPECT_EQ(error_of([&] { Flow("", options()); }).code(), ErrorCode::invalid);
+}
+
+// Spun tasks
+
+TEST_F(ClientTest, WhatSpinLeftIsShownApart) {
+  new_run();
+  open_stores(".metaflow_spin");
+  const auto spun = new_run();
+  write_task("stats", "0", {{"gross", 1.5}});
+  write_log("stats", "0", 0, datastore::LogStream::out, "said");
+  auto spin_options = inspect_spin(folder_);
+  spin_options.name_space = std::nullopt;
+  const auto run = Flow("Films", spin_options).latest_run().value();
+  EXPECT_EQ(run.id(), spun);
+  EXPECT_EQ(run.step("stats").task().artifact<double>("gross"), 1.5);
+  EXPECT_EQ(run.step("stats").task().stdout_text(), "said\n");
+  EXPECT_NE(Flow("Films", options()).latest_run().value().id(), spun);
 }
 
 }  // namespace

@@ -19,6 +19,11 @@ std::optional<std::string> default_namespace() {
   return metadata::current_identity().name_space();
 }
 
+Options inspect_spin(const std::filesystem::path& folder) {
+  if (folder.empty()) return {.folder = {}, .root = find_spin_root().path};
+  return {.folder = {}, .root = folder / spin_folder_name};
+}
+
 namespace detail {
 namespace {
 
@@ -72,6 +77,8 @@ std::vector<std::string> parse_pathspec(std::string_view text, const std::vector
                 "Invalid pathspec");
   return found;
 }
+
+bool is_folder(std::string_view type) { return type == "local" || type == "spin"; }
 
 Error not_found(const std::string& message) { return {ErrorCode::not_found, message, "Object not found"}; }
 

@@ -53,6 +53,9 @@ class Session {
 /// {"Flow", "run"}.
 std::vector<std::string> parse_pathspec(std::string_view text, const std::vector<std::string_view>& parts);
 
+/// Whether a datastore of this type is a folder on this machine.
+bool is_folder(std::string_view type);
+
 /// Error(not_found) under the heading that official gives it.
 Error not_found(const std::string& message);
 

@@ -64,12 +64,31 @@ class FolderLock {
   FileDescriptor folder_;
 };
 
+/// A lock on the folder of a run, shared by those who execute it. (Its `_meta` is locked to change tags.)
+class LocalHold final : public RunHold {
+ public:
+  explicit LocalHold(FileDescriptor folder) : folder_(std::move(folder)) {}
+
+ private:
+  FileDescriptor folder_;
+};
+
+/// Official Metaflow holds no run.
+bool is_ours(const RunRecord& run) {
+  return std::ranges::any_of(run.system_tags, [](const std::string& tag) {
+    return tag.starts_with("metaflow_version:") && tag.find("+cpp.") != tag.npos;
+  });
+}
+
 class LocalMetadata final : public Metadata {
  public:
   LocalMetadata(std::string root, Clock& clock) : root_(std::move(root)), clock_(clock) {}
 
   RunRecord create_run(const std::string& flow, const std::set<std::string>& tags) override;
   RunRecord create_run_as(const std::string& flow, const std::string& run, const std::set<std::string>& tags) override;
+  RunRecord open_run_as(const std::string& flow, const std::string& run, const std::set<std::string>& tags) override;
+  std::unique_ptr<RunHold> hold_run(const RunRecord& run) override;
+  std::optional<bool> is_held(const RunRecord& run) const override;
   void add_task(const RunRecord& run, const std::string& step, const std::string& task, std::int64_t created_ms,
                 const std::vector<Datum>& data) override;
   void add_data(const RunRecord& run, const std::string& step, const std::string& task,
@@ -157,6 +176,17 @@ RunRecord LocalMetadata::create_run_as(const std::string& flow, const std::strin
   return write_run(flow, run, tags, now);
 }
 
+RunRecord LocalMetadata::open_run_as(const std::string& flow, const std::string& run_id,
+                                     const std::set<std::string>& tags) {
+  validate_tags(tags);
+  if (auto known = run(flow, run_id)) return *std::move(known);
+  const auto now = now_ms();
+  create_flow(flow, now);
+  // Two that meet here write the same but for the time.
+  make_directories(folder({flow, run_id}));
+  return write_run(flow, run_id, tags, now);
+}
+
 /// The flow's record comes first: a run below a flow that has none would be out of every reader's sight.
 void LocalMetadata::create_flow(const std::string& flow, std::int64_t created_ms) {
   const auto file = folder({flow}) + std::string(self_file);
@@ -175,6 +205,21 @@ RunRecord LocalMetadata::write_run(const std::string& flow, const std::string& r
   for (const auto& tag : record.system_tags) record.tags.erase(tag);
   replace_file(folder({flow, run}) + std::string(self_file), run_text(record));
   return record;
+}
+
+std::unique_ptr<RunHold> LocalMetadata::hold_run(const RunRecord& run) {
+  auto run_folder = open_file(folder({run.flow, run.run}), O_RDONLY | O_DIRECTORY);
+  // Somebody who asks holds it for a moment. Where there are no locks, is_held() knows as much.
+  while (::flock(run_folder.get(), LOCK_SH) != 0 && errno == EINTR) {
+  }
+  return std::make_unique<LocalHold>(std::move(run_folder));
+}
+
+std::optional<bool> LocalMetadata::is_held(const RunRecord& run) const {
+  if (!is_ours(run)) return std::nullopt;
+  const auto run_folder = open_file(folder({run.flow, run.run}), O_RDONLY | O_DIRECTORY);
+  if (::flock(run_folder.get(), LOCK_EX | LOCK_NB) == 0) return false;
+  return errno == EWOULDBLOCK || errno == EINTR ? std::optional(true) : std::nullopt;
 }
 
 void LocalMetadata::add_task(const RunRecord& run, const std::string& step, const std::string& task,

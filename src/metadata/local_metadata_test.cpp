@@ -61,6 +61,25 @@ class LocalMetadata : public testing::Test {
   std::unique_ptr<Metadata> metadata_ = open_local_metadata(root_, clock_);
 };
 
+TEST_F(LocalMetadata, ARunIsHeldForAsLongAsItsHoldLives) {
+  const auto metadata = open_local_metadata(root_, clock_);
+  const auto run = metadata->create_run("Flow", {});
+  EXPECT_EQ(metadata->is_held(run), false);
+  {
+    const auto one = metadata->hold_run(run), other = metadata->hold_run(run);
+    EXPECT_EQ(metadata->is_held(run), true);
+    metadata->change_tags("Flow", run.run, {"tag"}, {});  // not kept from it
+  }
+  EXPECT_EQ(metadata->is_held(run), false);
+}
+
+TEST_F(LocalMetadata, NobodyCanTellWhetherARunOfOfficialMetaflowIsHeld) {
+  const auto metadata = open_local_metadata(root_, clock_);
+  auto run = metadata->create_run("Flow", {});
+  run.system_tags = {"metaflow_version:2.19.38"};
+  EXPECT_EQ(metadata->is_held(run), std::nullopt);
+}
+
 TEST_F(LocalMetadata, ARunIsNumberedByItsMicrosecond) {
   const auto run = metadata_->create_run("Lin", {"foo", "a:b"});
   EXPECT_EQ(run.run, "1795443040916463");

@@ -60,6 +60,12 @@ struct Identity {
 };
 Identity current_identity();
 
+/// As long as it lives, readers can tell that a process executes the run.
+class RunHold {
+ public:
+  virtual ~RunHold() = default;
+};
+
 /// Runs, tasks, tags and their data of all flows under one root. Local files now, the service later.
 /// Writers are called in the order: create_run, (add_task, then add_data and add_artifacts) per task. Safe to use from several threads and
 /// processes.
@@ -72,6 +78,13 @@ class Metadata {
   /// The same under an id from outside, which is no number. Error(conflict) when there is such a run already.
   virtual RunRecord create_run_as(const std::string& flow, const std::string& run,
                                   const std::set<std::string>& tags) = 0;
+  /// The run of that id as it is, or else a new one: for several processes that work on one run.
+  virtual RunRecord open_run_as(const std::string& flow, const std::string& run, const std::set<std::string>& tags) = 0;
+  /// Says that this process executes the run; however it ends, that ends with it.
+  virtual std::unique_ptr<RunHold> hold_run(const RunRecord& run) = 0;
+  /// Whether a process holds the run; nothing where that cannot be told: of a run of official Metaflow, or on a file system
+  /// without locks.
+  virtual std::optional<bool> is_held(const RunRecord& run) const = 0;
   /// Makes the step and task objects, where they are new, and the first data of this attempt. `created_ms`: strictly
   /// increasing within a run, given by the scheduler.
   virtual void add_task(const RunRecord& run, const std::string& step, const std::string& task, std::int64_t created_ms,

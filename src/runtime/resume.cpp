@@ -3,8 +3,10 @@
 #include <metaflow/error.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <set>
+#include <thread>
 #include <tuple>
 
 #include <unistd.h>
@@ -12,6 +14,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/json.hpp"
 #include "base/parallel.hpp"
 #include "datastore/blob_store.hpp"
 #include "runtime/conduct.hpp"
@@ -174,13 +177,14 @@ class Cloner {
  public:
   /// All references outlive it.
   Cloner(const OriginRun& origin, const metadata::RunRecord& run, Stores stores, Clock& clock, RunLog& run_log,
-         bool clone_only)
+         const ResumeOptions& options)
       : origin_(origin),
         run_(run),
         stores_(stores),
         clock_(clock),
         run_log_(run_log),
-        clone_only_(clone_only),
+        clone_only_(options.clone_only),
+        reopened_(options.identifier.has_value()),
         ids_(origin.tasks),
         tasks_(stores.objects, run.flow),
         blobs_(stores.objects, run.flow) {}
@@ -188,7 +192,7 @@ class Cloner {
   /// Stops early when interrupted.
   void clone_all(const model::Graph& graph, const Interrupted& interrupted) {
     run_line(fmt::format("Cloning {}/{}", run_.flow, origin_.id));
-    clone_parameters_task(graph, origin_.parameters, run_, stores_, clock_);
+    if (!is_done("_parameters", "0")) clone_parameters_task(graph, origin_.parameters, run_, stores_, clock_);
     const auto count = origin_.tasks.size();
     const auto before_end = count - (count > 0 && origin_.tasks.back().step == graph.end() ? 1 : 0);
     try {
@@ -214,10 +218,16 @@ class Cloner {
     return {run_.run, origin_.tasks[place].path.step, ids_.id(place)};
   }
 
+  /// By an earlier process that cloned into the same run.
+  bool is_done(const std::string& step, const std::string& task) const {
+    return reopened_ && !stores_.metadata.done_attempts(run_.flow, run_.run, step, task).empty();
+  }
+
   /// It is done only once all of it is written.
   void clone(std::size_t place) {
     const auto& task = origin_.tasks[place];
     const auto path = path_of(place);
+    if (is_done(path.step, path.task)) return;
     tasks_.start_attempt(path, 0, static_cast<double>(clock_.now_microseconds()) / 1e6);
     stores_.metadata.add_task(run_, path.step, path.task, new_created_ms(run_, place), data_of(task));
     const auto artifacts = artifacts_of(place);
@@ -265,10 +275,67 @@ class Cloner {
   Stores stores_;
   Clock& clock_;
   RunLog& run_log_;
-  bool clone_only_;
+  bool clone_only_, reopened_;
   NewIds ids_;
   datastore::TaskStore tasks_;
   datastore::BlobStore blobs_;
+};
+
+/// Which of several processes that resume into one run clones: the one whose identifier stands in a file that is made
+/// only once, beside the parameters. Another file says that it is done.
+class CloneLeader {
+ public:
+  CloneLeader(const metadata::RunRecord& run, std::string identifier, Stores stores, RunLog& run_log, Clock& clock)
+      : folder_(run.flow + '/' + run.run + "/_parameters/0/"),
+        identifier_(std::move(identifier)),
+        objects_(stores.objects),
+        run_log_(run_log),
+        clock_(clock) {}
+
+  /// Whether it is for this process to clone: otherwise that is done, or interrupted.
+  bool elect(const Interrupted& interrupted) {
+    std::string text;
+    append_json_string(text, identifier_);
+    objects_.create(folder_ + "_resume_leader", pieces(text));
+    const auto leader = objects_.get(folder_ + "_resume_leader");
+    const bool leads = leader && leader->text() == text;
+    tell(fmt::format("Resume leader is {}.", leader ? std::string(leader->text()) : "nobody"));
+    if (!leads) wait(interrupted);
+    if (!is_done()) return leads;
+    tell("All is cloned.");
+    return false;
+  }
+  void finish() { objects_.put(folder_ + "_resume_done", pieces("true")); }
+
+ private:
+  static Pieces pieces(std::string text) {
+    Pieces pieces;
+    pieces.own(std::move(text));
+    return pieces;
+  }
+  bool is_done() const { return objects_.has(folder_ + "_resume_done"); }
+  void tell(const std::string& text) {
+    run_log_.run_line(clock_.now_microseconds(), text, Tone::system);
+    run_log_.flush();
+  }
+
+  /// The leader may be on another machine: nothing but the store tells.
+  void wait(const Interrupted& interrupted) const {
+    constexpr std::int64_t longest_us = 3'600'000'000;
+    const auto until = clock_.now_microseconds() + longest_us;
+    while (!is_done() && !interrupted()) {
+      if (clock_.now_microseconds() > until)
+        throw Error(ErrorCode::unavailable,
+                    "The resume leader has not cloned all within an hour. Start it again with its identifier.",
+                    "Resume failed");
+      std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    }
+  }
+
+  const std::string folder_, identifier_;
+  storage::ObjectStore& objects_;
+  RunLog& run_log_;
+  Clock& clock_;
 };
 
 /// The new run once all is taken over.
@@ -276,7 +343,7 @@ Beginning behind(const model::Graph& graph, const OriginRun& origin, const metad
   const auto& tasks = origin.tasks;
   const NewIds ids(tasks);
   Beginning beginning{.plan = Plan(graph),
-                      .last_task = ids.last(),
+                      .next_task = ids.last() + 1,
                       .last_created_ms = new_created_ms(run, tasks.size()),
                       .done = std::vector<std::uint64_t>(graph.size()),
                       .origin_run_id = origin.id};
@@ -310,7 +377,11 @@ int resume_flow(const FlowProgram& program, const RunOptions& options, const Res
       program, options, stores, launcher, clock,
       [&](const metadata::RunRecord& run, RunLog& run_log, const Interrupted& interrupted) -> std::optional<Beginning> {
         announce_run(run_log, clock, run);
-        Cloner(origin, run, stores, clock, run_log, resume.clone_only).clone_all(graph, interrupted);
+        std::optional<CloneLeader> leader;
+        if (resume.identifier) leader.emplace(run, *resume.identifier, stores, run_log, clock);
+        if (leader && !leader->elect(interrupted)) return std::nullopt;
+        Cloner(origin, run, stores, clock, run_log, resume).clone_all(graph, interrupted);
+        if (leader && !interrupted()) leader->finish();
         if (resume.clone_only) return std::nullopt;
         auto beginning = behind(graph, origin, run);
         origin.tasks = {};  // large, and not needed while the run goes on

@@ -12,6 +12,9 @@ struct ResumeOptions {
   std::string origin_run;                ///< id of the run to take up
   std::optional<std::string> step = {};  ///< to be executed again, with all that comes after it
   bool clone_only = false;               ///< execute nothing
+  /// Of several processes that resume into one run (RunOptions::reopens_run), who this one is: the first clones, also when
+  /// it is started again, and the others wait until it is done.
+  std::optional<std::string> identifier = {};
 };
 
 /// A new run that takes over what is finished of an earlier run, by this engine or by official Metaflow, and executes

@@ -114,36 +114,42 @@ class Loop {
 };
 
 metadata::RunRecord create_run(const FlowProgram& program, const RunOptions& options, metadata::Metadata& metadata) {
+  if (options.run_id && options.reopens_run)
+    return metadata.open_run_as(program.flow.name, *options.run_id, options.tags);
   if (options.run_id) return metadata.create_run_as(program.flow.name, *options.run_id, options.tags);
   return metadata.create_run(program.flow.name, options.tags);
 }
 
 void write_run_files(const RunOptions& options, const metadata::RunRecord& run) {
   if (!options.run_id_file.empty()) write_file_in_place(options.run_id_file, run.run);
-  if (!options.runner_attribute_file.empty())
-    write_file_in_place(
-        options.runner_attribute_file,
-        JsonObject().text("run_id", run.run).text("flow_name", run.flow).text("metadata", "local").take());
+  if (options.runner_attribute_file.empty()) return;
+  JsonObject attributes;
+  if (options.is_spin()) attributes.text("task_id", "0").text("step_name", options.only_step);
+  attributes.text("run_id", run.run).text("flow_name", run.flow).text("metadata", options.metadata);
+  write_file_in_place(options.runner_attribute_file, attributes.take());
 }
 
 /// Which tasks failed and why, and what to type next.
-std::string failure_summary(const RunEnd& end, const std::string& run, const std::string& script) {
+std::string failure_summary(const RunEnd& end, const std::string& run, const RunOptions& options) {
   constexpr std::size_t most = 10;
+  const auto& script = options.script;
+  const auto* logs = options.is_spin() ? "--mode spin logs" : "logs";
   const auto count = end.failures.size();
   std::string text;
   if (count > 0) text = count == 1 ? "1 task failed:\n" : fmt::format("{} tasks failed:\n", count);
   for (const auto& task : std::span(end.failures).first(std::min(count, most)))
-    text += fmt::format("    {}: {}\n        {} logs {}\n", task.pathspec, task.why, script, task.pathspec);
+    text += fmt::format("    {}: {}\n        {} {} {}\n", task.pathspec, task.why, script, logs, task.pathspec);
   if (count > most) text += fmt::format("    and {} more\n", count - most);
+  if (options.is_spin()) return text;
   return text + fmt::format("To go on from what has succeeded:\n    {} resume --origin-run-id {}\n", script, run);
 }
 
-void print_end(const RunEnd& end, const std::string& run, const std::string& script) {
+void print_end(const RunEnd& end, const std::string& run, const RunOptions& options) {
   if (end.kind == RunEnd::Kind::interrupted)
     std::fputs("Aborted!\n", stderr);
   else if (end.kind == RunEnd::Kind::failed)
     std::fprintf(stderr, "    %s:\n    %s\n\n%s", end.is_internal ? "Internal error" : "Step failure",
-                 end.message.c_str(), failure_summary(end, run, script).c_str());
+                 end.message.c_str(), failure_summary(end, run, options).c_str());
 }
 
 [[noreturn]] void throw_log_error(int reason) {
@@ -188,12 +194,13 @@ int conduct_run(const FlowProgram& program, const RunOptions& options, Stores st
     RunLog run_log(STDOUT_FILENO);
     const auto run = create_run(program, options, stores.metadata);
     run_id = run.run;
+    const auto hold = stores.metadata.hold_run(run);
     end = conduct_in(loop, program, options, run, stores, launcher, clock, run_log, prepare);
     interrupted_by = loop.interrupted_by();
     run_log.flush();
     log_error = run_log.write_error();
   }
-  print_end(end, run_id, options.script);
+  print_end(end, run_id, options);
   if (interrupted_by == SIGTERM || interrupted_by == SIGHUP) die_by(interrupted_by);
   if (log_error != 0) throw_log_error(log_error);
   return end.kind == RunEnd::Kind::done ? 0 : 1;

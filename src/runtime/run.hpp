@@ -17,7 +17,7 @@
 
 namespace metaflow::runtime {
 
-/// What the user asked for on the command line of `run`.
+/// What the user asked for on the command line of `run`, `resume` or `spin`.
 struct RunOptions {
   int max_workers = 16;
   int max_num_splits = 100;
@@ -25,9 +25,14 @@ struct RunOptions {
   std::set<std::string> tags = {};
   std::string name_space = {};  ///< for client calls inside the run; empty: global
   std::string run_id_file = {}, runner_attribute_file = {};
+  std::string metadata = "local";  ///< where the run is recorded, as the official client takes it: `local@/data`
   std::optional<std::string> run_id = {};  ///< to be taken, instead of one made from the time
-  bool retry_delay = false;  ///< wait before a retry as long as the step's `@retry` says, instead of not at all
-  std::string script = {};   ///< how this program is called, for commands that the user may type next
+  bool reopens_run = false;                ///< take up the run of that id if there is one
+  bool retry_delay = false;    ///< wait before a retry as long as the step's `@retry` says, instead of not at all
+  std::string script = {};     ///< how this program is called, for commands that the user may type next
+  std::string only_step = {};  ///< `spin`: all that is executed is one task of this step; empty: the whole flow
+
+  bool is_spin() const { return !only_step.empty(); }
 };
 
 /// Where a run's records go. All outlive the run.

@@ -54,7 +54,7 @@ Scheduler::Scheduler(const FlowProgram& program, const metadata::RunRecord& run,
       run_log_(run_log),
       plan_(std::move(beginning.plan)),
       counts_(program.flow.steps.size()),
-      last_task_(beginning.last_task),
+      next_task_(beginning.next_task),
       last_created_ms_(std::max(run.created_ms, beginning.last_created_ms)),
       origin_run_id_(std::move(beginning.origin_run_id)),
       started_us_(clock.now_microseconds()),
@@ -91,7 +91,7 @@ TaskRequest Scheduler::make_request(const PlannedTask& planned) {
   last_created_ms_ = std::max(now() / 1000, last_created_ms_ + 1);
   TaskRequest request{.step = program_.flow.steps[planned.step].name,
                       .run = run_.run,
-                      .task = std::to_string(++last_task_),
+                      .task = std::to_string(next_task_++),
                       .max_user_code_retries = settings_[planned.step].retries,
                       .input_paths = encode_input_paths(inputs),
                       .created_ms = last_created_ms_,
@@ -160,7 +160,7 @@ void Scheduler::refuse(Running refused, const Error& error) {
     waiting_.emplace(now(), Waiting{std::move(refused.planned), std::move(request), std::move(before)});
   } else {
     plan_.put_back(std::move(refused.planned));
-    --last_task_;  // nobody has seen its id yet
+    --next_task_;  // nobody has seen its id yet
   }
 }
 
@@ -396,12 +396,13 @@ void Scheduler::interrupt(int signal_number) {
 void Scheduler::stop(RunEnd end) {
   stopping_ = true;
   end_ = std::move(end);
-  run_log_.run_line(now(), "Workflow failed.", Tone::bad);
+  run_log_.run_line(now(), options_.is_spin() ? "Task failed." : "Workflow failed.", Tone::bad);
   announce_termination();
 }
 
 void Scheduler::announce_termination() {
-  run_log_.run_line(now(), fmt::format("Terminating {} active tasks...", running_.size()), Tone::bad);
+  if (!options_.is_spin())
+    run_log_.run_line(now(), fmt::format("Terminating {} active tasks...", running_.size()), Tone::bad);
   for (auto& [handle, task] : running_)
     for (const auto stream : {OutputStream::out, OutputStream::err}) own_line(task, stream, killed_notice, Tone::bad);
   for (auto& [handle, task] : running_) store_logs(task);
@@ -422,7 +423,7 @@ void Scheduler::kill_rest() {
 }
 
 void Scheduler::flush_notice() {
-  if (!std::exchange(grace_over_, true)) run_log_.run_line(now(), "Flushing logs...", Tone::bad);
+  if (!std::exchange(grace_over_, true) && !options_.is_spin()) run_log_.run_line(now(), "Flushing logs...", Tone::bad);
 }
 
 void Scheduler::on_time() {
@@ -449,7 +450,7 @@ RunEnd Scheduler::end() {
   if (stopping_)
     flush_notice();
   else
-    run_log_.run_line(now(), "Done!", Tone::system);
+    run_log_.run_line(now(), options_.is_spin() ? "Task finished successfully." : "Done!", Tone::system);
   end_.failures = failures_;
   return end_;
 }

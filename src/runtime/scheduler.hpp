@@ -41,8 +41,8 @@ struct RunEnd {
 /// Where a scheduler takes up a run: at its first step, or, of a run that is resumed, behind what is finished already.
 struct Beginning {
   Plan plan;
-  std::uint64_t last_task = 0;           ///< the highest id given out; 0 is the task of _parameters
-  std::int64_t last_created_ms = 0;      ///< creation time recorded for it
+  std::uint64_t next_task = 1;       ///< the first id to be given out; 0 is the task of _parameters, where there is one
+  std::int64_t last_created_ms = 0;  ///< creation time recorded for the task before that
   std::vector<std::uint64_t> done = {};  ///< tasks that are finished, by step; empty: none
   std::optional<std::string> origin_run_id = {};
 };
@@ -151,7 +151,7 @@ class Scheduler {
   std::vector<FailedTask> failures_;
   LogStamper stamper_;
   AttemptHandle last_attempt_ = 0;
-  std::uint64_t last_task_;
+  std::uint64_t next_task_;
   std::int64_t last_created_ms_;
   std::optional<std::string> origin_run_id_;
   bool slots_exhausted_ = false;

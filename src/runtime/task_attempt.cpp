@@ -80,12 +80,13 @@ ArtifactTable common_artifacts(const model::Flow& flow, const ArtifactTable& fir
 /// The engine's side of a running body: what it starts from, and the table of what it leaves.
 class AttemptContext final : public TaskContext {
  public:
-  AttemptContext(const FlowProgram& program, const model::Step& step, datastore::BlobStore& blobs,
-                 const TaskInputs& inputs, Current current)
+  /// Without `blobs` nothing is stored: what the body leaves is forgotten.
+  AttemptContext(const FlowProgram& program, const model::Step& step, datastore::BlobStore* blobs,
+                 const datastore::BlobStore& input_blobs, const TaskInputs& inputs, Current current)
       : flow_(program.flow), blobs_(blobs), inputs_(inputs), current_(std::move(current)), process_(::getpid()) {
     if (step.takes == model::Takes::branches) {
       table_ = common_artifacts(program.flow, inputs.artifacts(0));
-      common_ = datastore::make_artifact_source(blobs, program.flow.name, inputs.path(0), table_);
+      common_ = datastore::make_artifact_source(input_blobs, program.flow.name, inputs.path(0), table_);
     } else {
       table_ = inputs.artifacts(0);
     }
@@ -103,7 +104,8 @@ class AttemptContext final : public TaskContext {
       require_changeable(artifact.name);
       pickles.push_back(&artifact.value.pickle);
     }
-    const auto keys = blobs_.put_all(pickles);
+    if (blobs_ == nullptr) return;
+    const auto keys = blobs_->put_all(pickles);
     for (std::size_t i = 0; i < keys.size(); ++i) set(artifacts[i].name, keys[i], artifacts[i].value);
   }
   void pass(std::string_view name, const ArtifactReference& reference) override {
@@ -117,7 +119,9 @@ class AttemptContext final : public TaskContext {
     if (const auto found = table_.find(name); found != table_.end()) table_.erase(found);
   }
 
-  void store_one(const std::string& name, const Encoded& value) { set(name, blobs_.put(value.pickle), value); }
+  void store_one(const std::string& name, const Encoded& value) {
+    if (blobs_ != nullptr) set(name, blobs_->put(value.pickle), value);
+  }
   const ArtifactTable& table() const noexcept { return table_; }
 
   /// A body may fork, and its child may come back from the body as well: it is not the task, and leaves nothing.
@@ -141,7 +145,7 @@ class AttemptContext final : public TaskContext {
   }
 
   const model::Flow& flow_;
-  datastore::BlobStore& blobs_;
+  datastore::BlobStore* blobs_;
   const TaskInputs& inputs_;
   Current current_;
   pid_t process_;
@@ -205,19 +209,22 @@ std::optional<Failure> set_secrets(const model::StepSettings& settings) {
 
 class TaskAttempt {
  public:
-  TaskAttempt(const FlowProgram& program, const TaskRequest& request, Stores stores, Clock& clock,
-              const AwaitNodes& await_nodes, const SharedInput* shared)
+  TaskAttempt(const FlowProgram& program, const TaskRequest& request, Stores stores, const ForeignInputs& inputs,
+              Clock& clock, const AwaitNodes& await_nodes, const SharedInput* shared)
       : program_(program),
         request_(request),
         stores_(stores),
+        foreign_(inputs),
         clock_(clock),
         await_nodes_(await_nodes),
         step_index_(find_step()),
         step_(program.flow.steps[step_index_]),
         blobs_(stores.objects, program.flow.name),
         tasks_(stores.objects, program.flow.name),
+        input_blobs_(inputs.objects, program.flow.name),
+        input_tasks_(inputs.objects, program.flow.name),
         path_{request.run, request.step, request.task},
-        inputs_(tasks_, blobs_, program.flow.name, request.input_paths, shared),
+        inputs_(input_tasks_, input_blobs_, program.flow.name, request.input_paths, shared),
         settings_(model::step_settings(step_)),
         place_(place_in_gang(request)) {
     run_.flow = program.flow.name;
@@ -239,7 +246,8 @@ class TaskAttempt {
     ::setenv("METAFLOW_RUN_ID", request_.run.c_str(), 1);
     ::setenv("METAFLOW_TASK_NAMESPACE", request_.name_space.c_str(), 1);  // for the client inside the step
     if (place_) set_environment(gang_environment(*place_));
-    AttemptContext context(program_, step_, blobs_, inputs_, make_current(std::move(frames), folder));
+    AttemptContext context(program_, step_, foreign_.keeps_artifacts ? &blobs_ : nullptr, input_blobs_, inputs_,
+                           make_current(std::move(frames), folder));
     auto result = run_body(context);
     context.leave_if_forked();
     if (!result.failure) result.failure = check_transition(step_, result);
@@ -251,7 +259,9 @@ class TaskAttempt {
     auto outcome = outcome_of(std::move(result));
     if (outcome.succeeded && settings_.caught) store_caught(context, caught);
     store_internal(context, outcome, iterations, !caught && outcome.succeeded);
-    finish(context.table());
+    if (&foreign_.objects != &stores_.objects && foreign_.keeps_artifacts) adopt(context.table());
+    const ArtifactTable nothing;
+    finish(foreign_.keeps_artifacts ? context.table() : nothing);
     return outcome;
   }
 
@@ -373,6 +383,17 @@ class TaskAttempt {
     context.store_one("_control_task_is_mapper_zero", encode_boolean(true));
   }
 
+  /// Takes over the values that are passed on but lie in the datastore of the inputs alone.
+  void adopt(const ArtifactTable& table) {
+    for (const auto& [name, reference] : table) {
+      if (blobs_.has(reference.key)) continue;
+      const auto value = inputs_.source(0).load(name, reference);
+      Pieces pickle;
+      pickle.borrow(value.span());
+      blobs_.put(pickle);
+    }
+  }
+
   /// Readers take an attempt as done by DONE.lock or by attempt-done: each comes after all it vouches for.
   void finish(const ArtifactTable& table) {
     tasks_.finish(path_, request_.attempt, table);
@@ -385,12 +406,15 @@ class TaskAttempt {
   const FlowProgram& program_;
   const TaskRequest& request_;
   Stores stores_;
+  const ForeignInputs& foreign_;
   Clock& clock_;
   const AwaitNodes& await_nodes_;
   std::size_t step_index_;
   const model::Step& step_;
   datastore::BlobStore blobs_;
   datastore::TaskStore tasks_;
+  datastore::BlobStore input_blobs_;
+  datastore::TaskStore input_tasks_;
   datastore::TaskPath path_;
   TaskInputs inputs_;
   model::StepSettings settings_;
@@ -402,7 +426,12 @@ class TaskAttempt {
 
 TaskOutcome execute_task(const FlowProgram& program, const TaskRequest& request, Stores stores, Clock& clock,
                          const AwaitNodes& await_nodes, const SharedInput* shared) {
-  return TaskAttempt(program, request, stores, clock, await_nodes, shared).execute();
+  return TaskAttempt(program, request, stores, {.objects = stores.objects}, clock, await_nodes, shared).execute();
+}
+
+TaskOutcome execute_task(const FlowProgram& program, const TaskRequest& request, Stores stores,
+                         const ForeignInputs& inputs, Clock& clock) {
+  return TaskAttempt(program, request, stores, inputs, clock, {}, nullptr).execute();
 }
 
 }  // namespace metaflow::runtime

@@ -21,4 +21,13 @@ using AwaitNodes = std::function<void()>;
 TaskOutcome execute_task(const FlowProgram& program, const TaskRequest& request, Stores stores, Clock& clock,
                          const AwaitNodes& await_nodes, const SharedInput* shared = nullptr);
 
+/// What is different for an attempt that starts from tasks of another datastore.
+struct ForeignInputs {
+  storage::ObjectStore& objects;  ///< where these tasks are
+  /// Whether what the attempt leaves is stored, together with what it passes on of them; otherwise it leaves nothing.
+  bool keeps_artifacts = true;
+};
+TaskOutcome execute_task(const FlowProgram& program, const TaskRequest& request, Stores stores,
+                         const ForeignInputs& inputs, Clock& clock);
+
 }  // namespace metaflow::runtime

@@ -1,5 +1,6 @@
 #include <metaflow/error.hpp>
 
+#include "base/configuration.hpp"
 #include "base/files.hpp"
 #include "storage/object_store.hpp"
 
@@ -8,7 +9,8 @@ namespace {
 
 class DirectoryStore final : public ObjectStore {
  public:
-  explicit DirectoryStore(std::string root) : root_(std::move(root)) {}
+  explicit DirectoryStore(std::string root)
+      : root_(std::move(root)), type_(root_.ends_with('/' + std::string(spin_folder_name)) ? "spin" : "local") {}
 
   std::optional<Buffer> get(std::string_view key) const override { return read_file(path(key)); }
 
@@ -36,7 +38,7 @@ class DirectoryStore final : public ObjectStore {
   void remove(std::string_view key) override { remove_file(path(key)); }
 
   const std::string& root() const override { return root_; }
-  std::string_view type() const override { return "local"; }
+  std::string_view type() const override { return type_; }
 
  private:
   std::string path(std::string_view key) const {
@@ -47,6 +49,7 @@ class DirectoryStore final : public ObjectStore {
   }
 
   const std::string root_;
+  const std::string_view type_;
 };
 
 }  // namespace

@@ -48,11 +48,14 @@ class ObjectStore {
 /// Throws Error(invalid) unless `key` is one that a store takes; for implementations.
 void check_key(std::string_view key);
 
-/// A folder on disk; made on the first write. Files get mode 0600, folders 0777 less umask, as official.
+/// A folder on disk; made on the first write. Its type is `spin` when it is called `.metaflow_spin`. Files get mode 0600, folders 0777 less umask, as official.
 /// Drafts are `tmp` + 8 random characters in the same folder, renamed into place; no fsync.
 std::unique_ptr<ObjectStore> open_directory_store(const std::filesystem::path& root);
 
-/// Lives in memory; for tests.
+/// Lives in memory.
 std::unique_ptr<ObjectStore> make_memory_store();
+
+/// Looks like `below`, which outlives it, and can be changed without changing that: what is written is kept in memory.
+std::unique_ptr<ObjectStore> make_overlay_store(const ObjectStore& below);
 
 }  // namespace metaflow::storage

@@ -31,7 +31,7 @@ Pieces pieces(std::string text) {
 struct OpenedStore {
   std::filesystem::path folder;
   std::unique_ptr<ObjectStore> store;
-  ~OpenedStore() {
+  virtual ~OpenedStore() {
     if (!folder.empty()) std::filesystem::remove_all(folder);
   }
 };
@@ -47,6 +47,17 @@ std::unique_ptr<OpenedStore> open_directory() {
 std::unique_ptr<OpenedStore> open_memory() {
   auto opened = std::make_unique<OpenedStore>();
   opened->store = make_memory_store();
+  return opened;
+}
+
+/// Over a store that holds other keys already.
+struct OpenedOverlay : OpenedStore {
+  std::unique_ptr<ObjectStore> below = make_memory_store();
+};
+
+std::unique_ptr<OpenedStore> open_overlay() {
+  auto opened = std::make_unique<OpenedOverlay>();
+  opened->store = make_overlay_store(*opened->below);
   return opened;
 }
 
@@ -177,6 +188,40 @@ TEST_P(ObjectStoreContract, KeysThatLeadElsewhereAreRefused) {
 
 INSTANTIATE_TEST_SUITE_P(Directory, ObjectStoreContract, testing::Values(&open_directory));
 INSTANTIATE_TEST_SUITE_P(Memory, ObjectStoreContract, testing::Values(&open_memory));
+INSTANTIATE_TEST_SUITE_P(Overlay, ObjectStoreContract, testing::Values(&open_overlay));
+
+class OverlayStore : public testing::Test {
+ protected:
+  static std::string text(const ObjectStore& store, std::string_view key) {
+    const auto bytes = store.get(key);
+    return bytes ? std::string(bytes->text()) : "nothing";
+  }
+
+  std::unique_ptr<ObjectStore> below_ = make_memory_store();
+  std::unique_ptr<ObjectStore> overlay_ = make_overlay_store(*below_);
+};
+
+TEST_F(OverlayStore, ShowsWhatLiesBelow) {
+  below_->put("a/b", pieces("below"));
+  overlay_->put("a/c", pieces("above"));
+  EXPECT_EQ(text(*overlay_, "a/b"), "below");
+  EXPECT_FALSE(overlay_->create("a/b", pieces("other")));
+  EXPECT_THAT(overlay_->list("a"), ElementsAre("b", "c"));
+}
+
+TEST_F(OverlayStore, ChangesNothingBelow) {
+  below_->put("put", pieces("below"));
+  below_->put("grown", pieces("below"));
+  below_->put("removed", pieces("below"));
+  overlay_->put("put", pieces("above"));
+  overlay_->append("grown", " and above");
+  overlay_->remove("removed");
+  EXPECT_EQ(text(*overlay_, "put"), "above");
+  EXPECT_EQ(text(*overlay_, "grown"), "below and above");
+  EXPECT_EQ(text(*overlay_, "removed"), "nothing");
+  EXPECT_THAT(overlay_->list(""), ElementsAre("grown", "put"));
+  for (const auto* key : {"put", "grown", "removed"}) EXPECT_EQ(text(*below_, key), "below");
+}
 
 class DirectoryStore : public testing::Test {
  protected:

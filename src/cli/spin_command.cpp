@@ -1,0 +1,159 @@
+#include <algorithm>
+
+#include <metaflow/pickle.hpp>
+
+#include <fmt/format.h>
+
+#include "base/clock.hpp"
+#include "base/configuration.hpp"
+#include "base/files.hpp"
+#include "base/json.hpp"
+#include "cli/commands.hpp"
+#include "cli/decospec.hpp"
+#include "cli/execution.hpp"
+#include "cli/spin_origin.hpp"
+#include "compute/launchers.hpp"
+#include "model/graph.hpp"
+
+namespace metaflow::cli {
+namespace {
+
+/// `["environment", "timeout"]`
+std::vector<std::string> list_setting(const std::string& name, std::vector<std::string> otherwise) {
+  const auto text = setting(name);
+  if (!text || text->empty()) return otherwise;
+  try {
+    return parse_json(*text, "METAFLOW_" + name).get<std::vector<std::string>>();
+  } catch (const std::exception& error) {
+    throw Error(ErrorCode::invalid,
+                fmt::format("METAFLOW_{} should be a JSON list of names of decorators: {}", name, error.what()),
+                "Invalid configuration");
+  }
+}
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+/// A gang cannot be executed by one of its tasks.
+void refuse_gangs(const model::Flow& flow, const std::string& name) {
+  const model::Graph graph(flow);
+  for (const auto before : graph.predecessors(graph.at(name)))
+    if (graph.step(before).transition == model::Transition::parallel)
+      throw Error(ErrorCode::invalid,
+                  fmt::format("Step {} is executed by a gang of tasks; none can be spun alone.", name),
+                  "Invalid command");
+}
+
+/// Leaves the step those of its decorators that mean something to a task on its own.
+void reduce_decorators(model::Step& step, const Invocation& invocation) {
+  if (invocation.own.flag("skip-decorators")) return step.decorators.clear();
+  const auto allowed = list_setting("SPIN_ALLOWED_DECORATORS", {"environment", "timeout"});
+  const auto refused = list_setting("SPIN_DISALLOWED_DECORATORS", {"parallel"});
+  std::erase_if(step.decorators, [&](const model::Decorator& decorator) {
+    const auto& name = decorator.name;
+    if (contains(refused, name))
+      throw Error(ErrorCode::invalid,
+                  fmt::format("Step {} has the decorator '{}', with which it cannot be spun; see --skip-decorators.",
+                              step.name, name),
+                  "Invalid command");
+    if (!contains(allowed, name))
+      invocation.console.echo(
+          fmt::format("Decorator '{}' of step {} is ignored: a spun task goes without.", name, step.name));
+    return !contains(allowed, name);
+  });
+}
+
+/// Borrows nothing from the value.
+Encoded owned_pickle(const Value& value) {
+  const auto borrowing = pickle::encode(value);
+  std::string bytes;
+  for (std::size_t i = 0; i < borrowing.pickle.count(); ++i) {
+    const auto piece = borrowing.pickle.piece(i);
+    bytes.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+  }
+  Encoded owned{.pickle = {}, .type = borrowing.type};
+  owned.pickle.own(std::move(bytes));
+  return owned;
+}
+
+runtime::Replacements read_replacements(const std::string& file) {
+  const auto refuse = [&](const std::string& why) {
+    return Error(ErrorCode::usage, fmt::format("Invalid value for '--artifacts-module': {}", why));
+  };
+  const auto text = read_text_file(file);
+  if (!text) throw refuse(fmt::format("no file '{}'", file));
+  const auto values = JsonValue::parse(*text, nullptr, false);
+  if (!values.is_object())
+    throw refuse(
+        fmt::format("'{}' is no JSON object. A C++ program cannot run a Python module: write the artifacts as "
+                    "{{\"name\": value}} into a file.",
+                    file));
+  runtime::Replacements replacements;
+  for (const auto& [name, value] : values.items())
+    replacements.push_back({.name = name, .value = owned_pickle(value_of(value))});
+  return replacements;
+}
+
+bool keeps_artifacts(const Arguments& own) {
+  if (own.given("persist")) return own.flag("persist");
+  const auto configured = setting("SPIN_PERSIST").value_or("");
+  return !configured.empty() && configured != "0" && configured != "false" && configured != "False";
+}
+
+runtime::RunOptions spin_options(const Invocation& invocation, const std::string& root, const std::string& step) {
+  auto options = record_options(invocation, root, metadata::current_identity().name_space());
+  options.only_step = step;
+  return options;
+}
+
+}  // namespace
+
+void describe_spin(Command& command, const model::Flow&) {
+  command.description =
+      "Execute one step alone, to try it out: with the inputs that a task of an earlier run had, which stays as it is. "
+      "PATHSPEC is step, run/step or run/step/task: what is left out is the latest of your runs, and its newest "
+      "task.\n\n"
+      "What it leaves goes to .metaflow_spin; '--mode spin' before 'logs' and 'dump' shows it.";
+  command.arguments = {{"PATHSPEC"}};
+  const auto add = [&](Option option) { command.options.push_back(std::move(option)); };
+  add({.name = "persist",
+       .kind = OptionKind::flag,
+       .help = "Store the artifacts, too, and not only what is printed.",
+       .off_name = "no-persist"});
+  add({.name = "artifacts-module",
+       .type = "PATH",
+       .help = "A JSON file of artifacts, {\"name\": value}, that stand in for those of the inputs."});
+  add({.name = "skip-decorators",
+       .kind = OptionKind::flag,
+       .help = "Go without the decorators of the step; otherwise timeout and environment count.",
+       .default_text = "false",
+       .off_name = "no-skip-decorators"});
+  add_record_options(command);
+}
+
+int execute_spin(Invocation& invocation) {
+  FlowProgram program = invocation.program;
+  require_valid(program.flow);
+  const auto origin = parse_spin_origin(*invocation.own.argument(0), program.flow);
+  refuse_gangs(program.flow, origin.step);
+  apply_decospecs(program.flow, all_decospecs(invocation));
+  reduce_decorators(*std::ranges::find(program.flow.steps, origin.step, &model::Step::name), invocation);
+  const bool keeps = keeps_artifacts(invocation.own);
+  runtime::Replacements replacements;
+  if (invocation.own.given("artifacts-module"))
+    replacements = read_replacements(invocation.own.text("artifacts-module"));
+  const auto origin_root = find_datastore_root(invocation, false), root = find_spin_datastore_root(invocation);
+  // Before anything large is in memory: the task is a copy of this process.
+  const auto launcher = compute::make_fork_launcher([&](const runtime::TaskRequest& request) {
+    LocalStores stores(root), of_origin(origin_root);
+    return runtime::execute_spun_task(program, request, stores.both(), of_origin.objects(), replacements, keeps,
+                                      system_clock());
+  });
+  const auto inputs = find_spin_inputs(origin, program.flow, origin_root);
+  LocalStores stores(root);
+  return runtime::spin_step(program, spin_options(invocation, root, origin.step), inputs, stores.both(), *launcher,
+                            system_clock());
+}
+
+}  // namespace metaflow::cli
