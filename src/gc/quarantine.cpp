@@ -101,11 +101,13 @@ void Quarantine::take(const FlowContents& contents, const Plan& plan, std::int64
   }
 }
 
-/// The file itself is kept, so that it comes back as it was.
+/// The file itself is kept, so that it comes back as it was. The new one is written here, where a draft of it goes with
+/// the batch.
 void Quarantine::replace_latest_run(const std::string& batch, const std::optional<std::string>& now) const {
-  const auto file = flow_folder_ + "/latest_run";
+  const auto file = flow_folder_ + "/latest_run", next = batch + "/next_latest_run";
+  if (now) replace_file(next, *now);
   move_if_absent(file, batch + "/latest_run");
-  if (now) replace_file(file, *now);
+  if (now) move_if_absent(next, file);
 }
 
 void Quarantine::take_run(const std::string& batch, const std::string& run) const {
