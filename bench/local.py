@@ -271,12 +271,21 @@ def make_store(flow: Path, runs: int, tasks: int, values: int) -> int:
     """Files of runs of one step, as `metaflow gc` reads them; returns the number of blobs."""
 
     def write(path: Path, text: str) -> None:
-        with open(path, "w") as file:
-            file.write(text)
+        path.write_text(text)
 
     def record(folder: Path, created_ms: int) -> None:
         (folder / "_meta").mkdir(parents=True)
-        write(folder / "_meta/_self.json", json.dumps({"ts_epoch": created_ms, "tags": [], "system_tags": [], "user_name": "bench"}))
+        write(
+            folder / "_meta/_self.json",
+            json.dumps(
+                {
+                    "ts_epoch": created_ms,
+                    "tags": [],
+                    "system_tags": ["metaflow_version:2.19.38+cpp.0.1.0"],
+                    "user_name": "bench",
+                }
+            ),
+        )
 
     def blob(number: int) -> str:
         key = hashlib.sha1(str(number).encode()).hexdigest()

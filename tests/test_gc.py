@@ -74,7 +74,11 @@ def quarantine(project, flow: str):
 def lost_values(project, flow: str) -> list[str]:
     """Values that tables in their places name and that are nowhere."""
     folder = project.root() / flow
-    keys = {key for table in folder.glob("[!.]*/*/*/*.data.json") for key in json.loads(table.read_text())["objects"].values()}
+    keys = {
+        key
+        for table in folder.glob("[!.]*/*/*/*.data.json")
+        for key in json.loads(table.read_text())["objects"].values()
+    }
     return sorted(key for key in keys if not (folder / "data" / key[:2] / key).exists())
 
 
@@ -143,7 +147,11 @@ def test_without_a_flow_all_flows_are_listed(project):
     project.run_flow("single", "run").succeeded()
     project.run_flow("loops", "run").succeeded()
     lines = gc(project).succeeded().stdout.splitlines()
-    assert [line.split()[:3] for line in lines] == [["FLOW", "RUNS", "TASKS"], ["Loops", "1", lines[1].split()[2]], ["Single", "1", "1"]]
+    assert [line.split()[:3] for line in lines] == [
+        ["FLOW", "RUNS", "TASKS"],
+        ["Loops", "1", lines[1].split()[2]],
+        ["Single", "1", "1"],
+    ]
     assert project.latest_run("Single") in gc(project, "Single").succeeded().stdout
 
 
@@ -196,7 +204,13 @@ def test_runs_are_chosen_as_ls_lists_them(project):
     project.run_flow("misbehave", "run", "--tag", "a").succeeded()
     project.run_flow("misbehave", "run", "--tag", "a", "--tag", "b", USER="ann").succeeded()
     project.run_flow("misbehave", "run", "--how", "throw", "--tag", "b").failed()
-    for filters in (["--tag", "a"], ["--tag", "a", "--tag", "b"], ["--user", "ann"], ["--status", "failed"], ["--status", "done", "--tag", "b"]):
+    for filters in (
+        ["--tag", "a"],
+        ["--tag", "a", "--tag", "b"],
+        ["--user", "ann"],
+        ["--status", "failed"],
+        ["--status", "done", "--tag", "b"],
+    ):
         chosen = sorted(ids(document(project, "Misbehave", *filters)["runs"]))
         assert chosen == runs(*filters) and 0 < len(chosen) < 3
     assert document(project, "Misbehave", "--older-than", "1d")["runs"] == []
@@ -230,7 +244,7 @@ def test_logs_of_clones_of_official_runs_stay_readable(project):
     origin = project.latest_run("Resumable")
     clone = resume_here(project)
     before = read_all(project, "Resumable")
-    done = document(project, "Resumable", f"--status", "failed", "--delete", "--force")
+    done = document(project, "Resumable", "--status", "failed", "--delete", "--force")
     assert (ids(done["kept"]), done["kept"][0]["needed_by"]) == ([origin], clone)
     assert read_all(project, "Resumable") == before
 
@@ -242,7 +256,10 @@ def test_official_resumes_what_remains(project):
     gc(project, "Resumable", "--status", "done", "--delete", "--purge").succeeded()
     assert project.latest_run("Resumable") == failed
     project.official_flow("resumable", "resume").succeeded()
-    assert project.official("run = Flow('Resumable').latest_run; result = [run.successful, len(run.data.all)]") == [True, 6]
+    assert project.official("run = Flow('Resumable').latest_run; result = [run.successful, len(run.data.all)]") == [
+        True,
+        6,
+    ]
 
 
 def test_code_packages_and_include_files_of_what_remains_stay(project):
@@ -288,7 +305,10 @@ def test_what_no_run_needs_goes_once_it_is_an_hour_old(project):
     for path in debris:
         path.write_bytes(b"x" * 5000)
     flow = document(project, "Resumable")
-    assert (flow["unreachable"]["blobs"], flow["unreachable"]["bytes"]) == (3, sum(p.stat().st_blocks * 512 for p in debris))
+    assert (flow["unreachable"]["blobs"], flow["unreachable"]["bytes"]) == (
+        3,
+        sum(p.stat().st_blocks * 512 for p in debris),
+    )
     assert document(project, "Resumable", "--delete")["young"]["blobs"] == 2
     assert all(path.exists() for path in debris)
     for path in debris[1:]:
@@ -309,7 +329,9 @@ def test_a_flow_that_runs_is_left_alone(project):
     before = files(project)
     refused = gc(project, f"Resumable/{old}", "--delete", "--force").failed()
     assert "Resumable is running" in refused.stderr
-    assert {place: before[place] for place in before if f"/{old}/" in place or "/data/" in place}.items() <= files(project).items()
+    assert {place: before[place] for place in before if f"/{old}/" in place or "/data/" in place}.items() <= files(
+        project
+    ).items()
     process.send_signal(signal.SIGKILL)
     project.finish(process)
     project.wait_for_no_process()
@@ -332,7 +354,7 @@ def test_a_step_that_was_started_by_hand_holds_its_flow(project):
 @pytest.mark.parametrize("command", ["run", "resume"])
 def test_a_run_waits_for_a_collection_to_end(project, command):
     fail_here(project, "meet")
-    with open(project.root() / "Resumable/.lock", "w") as lock:
+    with (project.root() / "Resumable/.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         process = project.start_flow("resumable", command)
         while b"Waiting for 'metaflow gc' of Resumable to end." not in (line := process.stderr.readline()):
@@ -384,7 +406,11 @@ def test_a_blob_that_is_used_again_counts_as_new(project):
     run_here(project, "ours")
     make_older(project, "Resumable", 7200)
     run = run_here(project, "ours")
-    used = {key for table in (project.root() / "Resumable" / run).glob("*/*/0.data.json") for key in json.loads(table.read_text())["objects"].values()}
+    used = {
+        key
+        for table in (project.root() / "Resumable" / run).glob("*/*/0.data.json")
+        for key in json.loads(table.read_text())["objects"].values()
+    }
     ages = [time.time() - (project.root() / "Resumable/data" / key[:2] / key).stat().st_mtime for key in used]
     # What passes from task to task by key is not written, and not marked either: the task before it needs it.
     assert sum(age < 3600 for age in ages) > len(ages) / 2
@@ -428,17 +454,25 @@ def moments(project, *arguments) -> list[tuple[str, int]]:
     if shutil.which("strace") is None:
         missing("strace is missing; `./dev setup test` installs it")
     trace = project.folder.parent / "trace"
-    project.run("strace", "-f", "-qq", "-o", trace, "-e", f"trace={','.join(CHANGES)}", METAFLOW, "gc", *arguments).succeeded()
+    project.run(
+        "strace", "-f", "-qq", "-o", trace, "-e", f"trace={','.join(CHANGES)}", METAFLOW, "gc", *arguments
+    ).succeeded()
     said = trace.read_text()
     counts = {name: len(re.findall(rf"^\d+ +{name}\(", said, re.MULTILINE)) for name in CHANGES}
-    return [(name, number) for name, count in counts.items() for number in range(1, count + 1, 1 if count < 12 else count // 8)]
+    return [
+        (name, number)
+        for name, count in counts.items()
+        for number in range(1, count + 1, 1 if count < 12 else count // 8)
+    ]
 
 
 def kill_at(project, moment: tuple[str, int], *arguments) -> None:
     """Runs gc and kills it instead of that call, or just after it."""
     name, number = moment
     inject = f"inject={name}:signal=SIGKILL:when={number}"
-    killed = project.run("strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={name}", "-e", inject, METAFLOW, "gc", *arguments)
+    killed = project.run(
+        "strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={name}", "-e", inject, METAFLOW, "gc", *arguments
+    )
     assert killed.exit in (-signal.SIGKILL, 128 + signal.SIGKILL), (moment, str(killed))
 
 
