@@ -6,6 +6,8 @@ and adds it to bench/RESULTS.md. Every time is the median of several runs on fre
 
 import argparse
 import datetime
+import hashlib
+import json
 import os
 import platform
 import re
@@ -192,11 +194,30 @@ class Bench:
                 sys.exit(f"{' '.join(command)} failed:\n{complaint.decode()[-2000:]}")
         self.add(Row(f"scheduler memory at {width:,} splits", peak.stop() / 1024, "MB", 150))
 
+    def gc(self, runs: int, tasks: int) -> None:
+        """Reads and halves a store in which each task has ten values of its own and one that all share."""
+        folder = self.fresh()
+        blobs = make_store(folder / ".metaflow" / "Wide", runs, tasks, 10)
+        about = f"over {blobs:,} blobs of {runs * tasks:,} tasks"
+        looked, memory = self.peak([str(metaflow_program()), "gc", "Wide"], folder)
+        self.add(Row(f"`metaflow gc` {about}", looked, "s"))
+        self.add(Row(f"memory of `metaflow gc` {about}", memory / 1024, "MB"))
+        halve = [str(metaflow_program()), "gc", "Wide", "--keep-last", str(runs // 2), "--delete"]
+        self.add(Row(f"moving half of them away {about}", run(halve, folder)[0], "s"))
+        self.add(Row(f"removing it {about}", run([*halve[:3], "--purge"], folder)[0], "s"))
+
+    def peak(self, command: list[str], folder: Path) -> tuple[float, int]:
+        """Seconds, and the most memory in KiB."""
+        began = time.perf_counter()
+        with subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.DEVNULL) as process:
+            peak = PeakMemory(process.pid)
+            if process.wait():
+                sys.exit(f"{' '.join(command)} failed")
+        return time.perf_counter() - began, peak.stop()
+
     def prototype(self) -> None:
         """Edit to run: `metaflow hello.cpp run`, with an empty cache and again with a full one."""
-        program = next((path for path in [BUILD / "metaflow", BUILD / "bin" / "metaflow"] if path.exists()), None)
-        if program is None:
-            sys.exit(f"no program metaflow in {BUILD}")
+        program = metaflow_program()
         folder = self.fresh()
         shutil.copy(HERE / "flows" / "hello.cpp", folder)
         cold = []
@@ -239,6 +260,57 @@ class PeakMemory:
         return self.peak
 
 
+def metaflow_program() -> Path:
+    program = BUILD / "bin" / "metaflow"
+    if not program.exists():
+        sys.exit(f"no program metaflow in {BUILD}")
+    return program
+
+
+def make_store(flow: Path, runs: int, tasks: int, values: int) -> int:
+    """Files of runs of one step, as `metaflow gc` reads them; returns the number of blobs."""
+
+    def write(path: Path, text: str) -> None:
+        path.write_text(text)
+
+    def record(folder: Path, created_ms: int) -> None:
+        (folder / "_meta").mkdir(parents=True)
+        write(
+            folder / "_meta/_self.json",
+            json.dumps(
+                {
+                    "ts_epoch": created_ms,
+                    "tags": [],
+                    "system_tags": ["metaflow_version:2.19.38+cpp.0.1.0"],
+                    "user_name": "bench",
+                }
+            ),
+        )
+
+    def blob(number: int) -> str:
+        key = hashlib.sha1(str(number).encode()).hexdigest()
+        write(flow / "data" / key[:2] / key, "x")
+        return key
+
+    record(flow, 1)
+    for number in range(256):
+        (flow / f"data/{number:02x}").mkdir(parents=True)
+    shared = blob(-1)
+    about = {"size": 5, "type": "<class 'int'>", "encoding": "pickle-v4", "serializer_info": {"source": "metaflow"}}
+    for run_number in range(runs):
+        run_folder = flow / str(1_700_000_000_000_000 + run_number)
+        record(run_folder, 1_700_000_000_000 + run_number)
+        for task in range(tasks):
+            first = (run_number * tasks + task) * values
+            objects = {f"value_{i}": blob(first + i) for i in range(values)} | {"shared": shared}
+            folder = run_folder / "start" / str(task)
+            record(folder, 1_700_000_000_000 + run_number)
+            write(folder / "0.attempt.json", "{}")
+            write(folder / "0.data.json", json.dumps({"objects": objects, "info": dict.fromkeys(objects, about)}))
+            write(folder / "0.DONE.lock", "")
+    return runs * tasks * values + 1
+
+
 def scaled(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
 
@@ -264,7 +336,7 @@ def store(bench: Bench) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    works = ["hello", "help", "foreach", "resume", "arrays", "files", "memory", "prototype"]
+    works = ["hello", "help", "foreach", "resume", "arrays", "files", "memory", "gc", "prototype"]
     parser.add_argument(
         "--only", choices=works, action="append", help="measure this alone (repeatable); nothing is stored"
     )
@@ -283,6 +355,8 @@ def main() -> None:
             elif work == "memory":
                 for width in (10_000, 100_000):
                     bench.memory(width)
+            elif work == "gc":
+                bench.gc(runs=10, tasks=1_000)
             else:
                 getattr(bench, work)()
     finally:

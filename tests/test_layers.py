@@ -23,7 +23,8 @@ RESTS_ON = {
     "compute": ["runtime", "package"],
     "client": ["datastore", "metadata"],
     "capi": ["compute", "client"],
-    "cli": ["compute", "client", "capi"],
+    "gc": ["datastore", "metadata"],
+    "cli": ["compute", "client", "capi", "gc"],
     "service": ["metadata", "net"],
 }
 

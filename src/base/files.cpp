@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <ctime>
+#include <filesystem>
 #include <memory>
 #include <span>
 
@@ -84,16 +86,16 @@ void close_written(FileDescriptor& file, std::string_view path) {
   if (::close(file.release()) != 0 && errno != EINTR) throw failed("write", path, errno);
 }
 
-/// Moves `from` to `to` unless that exists.
-bool rename_if_absent(const std::string& from, const std::string& to) {
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
-  if (errno == EEXIST) return false;
+/// Moves `from` to `to` unless that exists. 0, or the errno of what went wrong.
+int rename_if_absent(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return errno;
   // NFS and some others know no such rename, but a hard link is exclusive on all of them.
-  if (errno == EINVAL || errno == ENOSYS) {
-    if (::link(from.c_str(), to.c_str()) == 0) return ::unlink(from.c_str()), true;
-    if (errno == EEXIST) return false;
-  }
-  throw failed("write", to, errno);
+  if (::link(from.c_str(), to.c_str()) == 0) return ::unlink(from.c_str()), 0;
+  if (errno != EPERM) return errno;
+  // A folder cannot be linked, and replaces nothing but an empty one.
+  if (::rename(from.c_str(), to.c_str()) == 0) return 0;
+  return errno == ENOTEMPTY ? EEXIST : errno;
 }
 
 /// Reads until the end of the file; its size is only a guess, as somebody may be appending.
@@ -120,10 +122,34 @@ FileDescriptor open_existing(const std::string& path, struct stat& status) {
   return file;
 }
 
+/// Calls `take(descriptor of the folder, entry)` for all in a folder but `.` and `..`; for nothing when there is none.
+template <class Take>
+void for_each_name(const std::string& path, Take take) {
+  struct Close {
+    void operator()(DIR* folder) const { ::closedir(folder); }
+  };
+  const std::unique_ptr<DIR, Close> folder(::opendir(path.c_str()));
+  if (!folder) {
+    if (errno == ENOENT || errno == ENOTDIR) return;
+    throw failed("list", path, errno);
+  }
+  errno = 0;
+  while (const auto* entry = ::readdir(folder.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") take(::dirfd(folder.get()), *entry);
+    errno = 0;
+  }
+  if (errno != 0) throw failed("list", path, errno);
+}
+
+}  // namespace
+
 bool is_draft_name(std::string_view name) {
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };
   return name.size() == 11 && name.starts_with("tmp") && std::all_of(name.begin() + 3, name.end(), is_letter);
 }
+
+namespace {
 
 std::string draft_path(const std::string& target) {
   return target.substr(0, target.find_last_of('/') + 1) + "tmp" + random_name(8);
@@ -168,7 +194,9 @@ void DraftFile::keep() {
 
 bool DraftFile::keep_if_absent() {
   close_written(file_, target_);
-  if (!rename_if_absent(path_, target_)) return false;
+  const int problem = rename_if_absent(path_, target_);
+  if (problem == EEXIST) return false;
+  if (problem != 0) throw failed("write", target_, problem);
   path_.clear();
   return true;
 }
@@ -217,6 +245,18 @@ std::optional<std::uint64_t> file_size(const std::string& path) {
   }
   if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
   throw failed("look at", path, errno);
+}
+
+bool renew_file(const std::string& path, std::chrono::seconds age) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return false;
+    throw failed("look at", path, errno);
+  }
+  if (S_ISDIR(status.st_mode) || status.st_size == 0) return false;
+  if (::time(nullptr) - status.st_mtim.tv_sec <= age.count()) return true;
+  // A file of another user, or on a read-only file system, is there all the same.
+  return ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0) == 0 || errno != ENOENT;
 }
 
 void replace_file(const std::string& path, std::string_view bytes) {
@@ -287,25 +327,50 @@ bool make_new_directory(const std::string& path) {
 }
 
 std::vector<std::string> list_directory(const std::string& path) {
-  struct Close {
-    void operator()(DIR* folder) const { ::closedir(folder); }
-  };
-  const std::unique_ptr<DIR, Close> folder(::opendir(path.c_str()));
-  if (!folder) {
-    if (errno == ENOENT || errno == ENOTDIR) return {};
-    throw failed("list", path, errno);
-  }
   std::vector<std::string> names;
-  errno = 0;
-  while (const auto* entry = ::readdir(folder.get())) {
-    const std::string_view name = entry->d_name;
-    const bool hidden = name == "." || name == ".." || (is_draft_name(name) && entry->d_type != DT_DIR);
-    if (!hidden) names.emplace_back(name);
-    errno = 0;
-  }
-  if (errno != 0) throw failed("list", path, errno);
+  for_each_name(path, [&](int, const dirent& entry) {
+    if (!is_draft_name(entry.d_name) || entry.d_type == DT_DIR) names.emplace_back(entry.d_name);
+  });
   std::sort(names.begin(), names.end());
   return names;
+}
+
+std::vector<FolderEntry> folder_entries(const std::string& path) {
+  std::vector<FolderEntry> entries;
+  for_each_name(path, [&](int folder, const dirent& entry) {
+    struct stat status {};
+    // What goes while we look is not there; a link that leads nowhere is something to be listed.
+    if (::fstatat(folder, entry.d_name, &status, 0) != 0 &&
+        ::fstatat(folder, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno == ENOENT) return;
+      throw failed("look at", path + '/' + entry.d_name, errno);
+    }
+    constexpr std::uint64_t block = 512;  // the unit of st_blocks, whatever the file system's own is
+    entries.push_back({.name = entry.d_name,
+                       .is_folder = S_ISDIR(status.st_mode),
+                       .disk_bytes = static_cast<std::uint64_t>(status.st_blocks) * block,
+                       .written_s = status.st_mtim.tv_sec});
+  });
+  std::ranges::sort(entries, {}, &FolderEntry::name);
+  return entries;
+}
+
+bool move_if_absent(const std::string& from, const std::string& to) {
+  int problem = rename_if_absent(from, to);
+  struct stat status {};
+  if (problem == ENOENT && ::lstat(from.c_str(), &status) == 0) {
+    make_directories(parent_of(to));
+    problem = rename_if_absent(from, to);
+  }
+  if (problem == EEXIST) return false;
+  if (problem != 0) throw failed("move", from + "' to '" + to, problem);
+  return true;
+}
+
+void remove_tree(const std::string& path) {
+  std::error_code problem;
+  std::filesystem::remove_all(path, problem);
+  if (problem) throw failed("remove", path, problem.value());
 }
 
 void write_all(int descriptor, std::string_view bytes, std::string_view path) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -59,6 +60,9 @@ class DraftFile {
 /// Opens or throws; new files get `mode` less umask.
 FileDescriptor open_file(const std::string& path, int flags, unsigned mode = 0600);
 
+/// Whether a file of this name is one that DraftFile, or official Metaflow in the same way, has left unfinished.
+bool is_draft_name(std::string_view name);
+
 /// All of a file; nothing when there is none.
 std::optional<Buffer> read_file(const std::string& path);
 std::optional<std::string> read_text_file(const std::string& path);
@@ -66,6 +70,10 @@ std::optional<std::string> read_text_file(const std::string& path);
 std::string read_text_from(const std::string& path, std::uint64_t offset);
 /// Length of a file, nothing when there is none; folders count as none.
 std::optional<std::uint64_t> file_size(const std::string& path);
+
+/// Whether there is a file that is not empty. If it was written longer ago than `age`, it counts as written now, as far
+/// as this user may do that.
+bool renew_file(const std::string& path, std::chrono::seconds age);
 
 /// Writes whole, by a draft and a rename.
 void replace_file(const std::string& path, std::string_view bytes);
@@ -89,6 +97,23 @@ bool make_new_directory(const std::string& path);
 
 /// Names in a folder, sorted, drafts of DraftFile left out; empty when there is no such folder.
 std::vector<std::string> list_directory(const std::string& path);
+
+/// One name in a folder; links count as what they lead to.
+struct FolderEntry {
+  std::string name;
+  bool is_folder = false;
+  std::uint64_t disk_bytes = 0;  ///< what it takes on disk, as `du` counts
+  std::int64_t written_s = 0;    ///< last change of its content, in seconds since the epoch
+};
+/// All of a folder, drafts too, sorted by name; empty when there is no such folder.
+std::vector<FolderEntry> folder_entries(const std::string& path);
+
+/// Moves a file or folder; missing folders above `to` are made. False if there is something at `to`: then nothing
+/// changes. Both must be on one file system.
+bool move_if_absent(const std::string& from, const std::string& to);
+
+/// Removes a file, or a folder with all in it; no such thing is fine.
+void remove_tree(const std::string& path);
 
 /// Writes all bytes to an open descriptor; `path` is for the error.
 void write_all(int descriptor, std::string_view bytes, std::string_view path);

@@ -54,6 +54,65 @@ TEST_F(Files, OnlyTheNewerOfTwoWholeWritesIsThere) {
   EXPECT_THAT(list_directory(folder_), ElementsAre("a"));
 }
 
+TEST_F(Files, RenewingMakesAnOldFileNewAndLeavesANewOne) {
+  namespace fs = std::filesystem;
+  const auto ago = [](auto span) { return fs::file_time_type::clock::now() - span; };
+  EXPECT_FALSE(renew_file(path("missing"), std::chrono::hours(1)));
+  write_file_in_place(path("empty"), "");
+  EXPECT_FALSE(renew_file(path("empty"), std::chrono::hours(1)));
+
+  write_file_in_place(path("a"), "x");
+  const auto recent = ago(std::chrono::minutes(50));
+  fs::last_write_time(path("a"), recent);
+  EXPECT_TRUE(renew_file(path("a"), std::chrono::hours(1)));
+  EXPECT_EQ(fs::last_write_time(path("a")), recent);
+
+  fs::last_write_time(path("a"), ago(std::chrono::hours(2)));
+  EXPECT_TRUE(renew_file(path("a"), std::chrono::hours(1)));
+  EXPECT_GT(fs::last_write_time(path("a")), ago(std::chrono::minutes(1)));
+}
+
+TEST_F(Files, FilesAndFoldersMoveToWhereNothingIs) {
+  write_file_in_place(path("a"), "a");
+  write_file_in_place(path("folder/b"), "b");
+  EXPECT_TRUE(move_if_absent(path("a"), path("new/place/a")));
+  EXPECT_TRUE(move_if_absent(path("folder"), path("new/folder")));
+  EXPECT_EQ(read_text_file(path("new/place/a")), "a");
+  EXPECT_EQ(read_text_file(path("new/folder/b")), "b");
+  EXPECT_THAT(list_directory(folder_), ElementsAre("new"));
+
+  write_file_in_place(path("a"), "other");
+  EXPECT_FALSE(move_if_absent(path("a"), path("new/place/a")));
+  EXPECT_EQ(read_text_file(path("new/place/a")), "a");
+  EXPECT_EQ(read_text_file(path("a")), "other");
+  EXPECT_THAT(error_of([&] { move_if_absent(path("missing"), path("c")); }, ErrorCode::not_found),
+              HasSubstr("missing"));
+}
+
+TEST_F(Files, ATreeIsRemovedWithAllInIt) {
+  write_file_in_place(path("tree/a/b/c"), "c");
+  write_file_in_place(path("tree/d"), "d");
+  remove_tree(path("tree"));
+  remove_tree(path("tree"));
+  EXPECT_THAT(list_directory(folder_), ElementsAre());
+}
+
+TEST_F(Files, EntriesOfAFolderSayWhatTheyAreAndHowLarge) {
+  write_file_in_place(path("b"), std::string(10'000, 'x'));
+  write_file_in_place(path("a/file"), "");
+  write_file_in_place(path("tmpabcdefgh"), "");
+  const auto entries = folder_entries(folder_);
+  ASSERT_EQ(entries.size(), 3u);
+  EXPECT_EQ(entries[0].name, "a");
+  EXPECT_TRUE(entries[0].is_folder);
+  EXPECT_EQ(entries[1].name, "b");
+  EXPECT_FALSE(entries[1].is_folder);
+  EXPECT_GE(entries[1].disk_bytes, 10'000u);
+  EXPECT_LE(std::abs(::time(nullptr) - entries[1].written_s), 60);
+  EXPECT_EQ(entries[2].name, "tmpabcdefgh");
+  EXPECT_TRUE(folder_entries(path("missing")).empty());
+}
+
 TEST_F(Files, AGrowingFileIsReadFromWhereOneStopped) {
   append_to_file(path("log"), "first\n");
   EXPECT_EQ(read_text_from(path("log"), 0), "first\n");

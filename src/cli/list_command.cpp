@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "base/clock.hpp"
 #include "cli/console.hpp"
 #include "cli/moment.hpp"
 #include "cli/record_commands.hpp"
 #include "cli/records.hpp"
+#include "cli/run_filter.hpp"
 #include "cli/table.hpp"
 
 namespace metaflow::cli {
@@ -21,37 +21,17 @@ void refuse_filters(const Arguments& arguments, std::initializer_list<const char
       throw Error(ErrorCode::usage, fmt::format("--{} does not apply to a list of {}.", name, listed));
 }
 
-/// Which runs or tasks to list, and how many.
-class Filter {
+/// How many runs or tasks to list.
+class Limit {
  public:
-  explicit Filter(const Arguments& arguments)
-      : status_(arguments.optional_text("status")),
-        user_(arguments.optional_text("user")),
-        most_(static_cast<std::size_t>(arguments.integer("limit"))) {
-    const auto& tags = arguments.list("tag");
-    tags_.insert(tags.begin(), tags.end());
-    const client::Time now(std::chrono::milliseconds(system_clock().now_microseconds() / 1000));
-    if (const auto since = arguments.optional_text("since")) since_ = parse_period(*since, "since", now).first;
-    if (const auto until = arguments.optional_text("until")) until_ = parse_period(*until, "until", now).last;
-  }
+  explicit Limit(const Arguments& arguments) : most_(static_cast<std::size_t>(arguments.integer("limit"))) {}
 
-  const std::set<std::string>& tags() const { return tags_; }
-  bool takes(Status status) const { return !status_ || *status_ == client::status_name(status); }
-  /// What costs nothing to find out comes first: for the status each task may have to be looked at.
-  bool takes(const client::Run& run) const {
-    if (user_ && *user_ != run.user()) return false;
-    const auto started = run.created_at();
-    return (!since_ || started >= *since_) && (!until_ || started <= *until_) && (!status_ || takes(run.status()));
-  }
-  bool is_full(std::size_t count) const { return most_ > 0 && count >= most_; }
+  bool is_reached(std::size_t count) const { return most_ > 0 && count >= most_; }
   void note_rest(std::string_view what) const {
     Console().echo(fmt::format("Only {} {} are listed; --limit 0 lists all.", most_, what));
   }
 
  private:
-  std::optional<std::string> status_, user_;
-  std::set<std::string> tags_;
-  std::optional<client::Time> since_, until_;
   std::size_t most_;
 };
 
@@ -78,12 +58,13 @@ void list_flows(const Arguments& arguments, const client::Options& options) {
 }
 
 void list_runs(const Arguments& arguments, const client::Flow& flow) {
-  const Filter filter(arguments);
+  const RunFilter filter(arguments);
+  const Limit limit(arguments);
   std::vector<RunFacts> runs;
   bool is_cut = false;
   for (const auto& run : flow.runs(filter.tags())) {
     if (!filter.takes(run)) continue;
-    is_cut = filter.is_full(runs.size());
+    is_cut = limit.is_reached(runs.size());
     if (is_cut) break;
     runs.emplace_back(run);
   }
@@ -98,7 +79,7 @@ void list_runs(const Arguments& arguments, const client::Flow& flow) {
                  span_text(run.started, run.ended), run.user, fmt::format("{}", fmt::join(run.user_tags, " "))});
     print_table(table, "No run of " + flow.id() + " is like that.");
   }
-  if (is_cut) filter.note_rest("runs");
+  if (is_cut) limit.note_rest("runs");
 }
 
 void list_steps(const Arguments& arguments, const client::Run& run) {
@@ -129,12 +110,13 @@ void list_steps(const Arguments& arguments, const client::Run& run) {
 
 void list_tasks(const Arguments& arguments, const client::Step& step) {
   refuse_filters(arguments, {"tag", "user", "since", "until"}, "tasks; name a flow to list its runs");
-  const Filter filter(arguments);
+  const RunFilter filter(arguments);
+  const Limit limit(arguments);
   std::vector<TaskFacts> tasks;
   bool is_cut = false;
   for (const auto& task : tasks_in_order(step)) {
     if (!filter.takes(task.status())) continue;
-    is_cut = filter.is_full(tasks.size());
+    is_cut = limit.is_reached(tasks.size());
     if (is_cut) break;
     tasks.emplace_back(task);
   }
@@ -154,7 +136,7 @@ void list_tasks(const Arguments& arguments, const client::Step& step) {
                  std::to_string(task.attempt), moment_text(task.started), span_text(task.started, task.ended)});
     print_table(table, "No task of this step is like that.");
   }
-  if (is_cut) filter.note_rest("tasks");
+  if (is_cut) limit.note_rest("tasks");
 }
 
 }  // namespace
@@ -173,13 +155,9 @@ Command list_command() {
           "say.",
       .options =
           {
-              {.name = "status",
-               .help = "Runs or tasks of this status alone.",
-               .choices = {"done", "caught", "failed", "unfinished"}},
-              {.name = "tag",
-               .kind = OptionKind::repeated,
-               .help = "Runs with this tag alone. May be repeated: with all."},
-              {.name = "user", .help = "Runs that this user started."},
+              status_option("Runs or tasks of this status alone."),
+              tag_option(),
+              user_option(),
               {.name = "since",
                .type = "TIME",
                .help = "Runs that started then or later: 2026-11-23, '2026-11-23 14:10', or an age: 30m, 2h, 3d, 1w."},

@@ -171,6 +171,7 @@ const std::vector<ProgramCommand>& program_commands() {
        make_new},
       {list_command(), list_records, Opening::nothing},
       {inspect_command(), inspect_record, Opening::nothing},
+      {gc_command(), collect_garbage, Opening::nothing},
       {{.name = "tutorials", .summary = "List, describe and copy the tutorials."}, nullptr},
       {{.name = "status", .summary = "List the flows that have run here."}, show_status},
       {{.name = "version", .summary = "Show the version."}, show_version},

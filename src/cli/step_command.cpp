@@ -107,6 +107,8 @@ int execute_step(Invocation& invocation) {
   const int code = compute::run_task_process(
       [&](const runtime::TaskRequest& task, const runtime::AwaitNodes& await_nodes) {
         LocalStores stores(root);
+        // The scheduler holds the flow as well, but a task that was started by hand has none.
+        const auto held = runtime::hold_flow(stores.both(), program.flow.name, datastore::IfAbsent::make);
         return runtime::execute_task(program, task, stores.both(), system_clock(), await_nodes);
       },
       request, control);

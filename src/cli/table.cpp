@@ -1,7 +1,10 @@
 #include "cli/table.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
+
+#include <fmt/format.h>
 
 #include "cli/help_text.hpp"
 
@@ -38,6 +41,16 @@ std::string Table::text() const {
   auto text = line_of(headings, widths, columns_);
   for (const auto& row : rows_) text += line_of(row, widths, columns_);
   return text;
+}
+
+std::string size_text(std::uint64_t bytes) {
+  constexpr std::array units = {"B", "KB", "MB", "GB", "TB", "PB", "EB"};
+  if (bytes < 1000) return fmt::format("{} B", bytes);
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  // What would be rounded to 1000 is one of the next unit.
+  for (; value >= 999.5 && unit + 1 < units.size(); ++unit) value /= 1000;
+  return value < 99.95 ? fmt::format("{:.1f} {}", value, units[unit]) : fmt::format("{:.0f} {}", value, units[unit]);
 }
 
 std::string clipped(std::string_view text, std::size_t most) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,9 @@ class Table {
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
 };
+
+/// `512 B`, `1.5 MB`, `230 GB`: in powers of 1000.
+std::string size_text(std::uint64_t bytes);
 
 /// `text` without line breaks and at most `most` characters long; what is left out is marked by `…`.
 std::string clipped(std::string_view text, std::size_t most);

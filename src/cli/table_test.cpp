@@ -1,5 +1,7 @@
 #include "cli/table.hpp"
 
+#include <limits>
+
 #include <gtest/gtest.h>
 
 namespace metaflow::cli {
@@ -20,6 +22,17 @@ TEST(Table, ALongTextIsClippedBetweenCharacters) {
   EXPECT_EQ(clipped("grüße", 4), "grü…");
   EXPECT_EQ(clipped("two\nlines", 20), "two lines");
   EXPECT_EQ(clipped("", 3), "");
+}
+
+TEST(SizeText, IsShortAndRounded) {
+  EXPECT_EQ(size_text(0), "0 B");
+  EXPECT_EQ(size_text(999), "999 B");
+  EXPECT_EQ(size_text(1'000), "1.0 KB");
+  EXPECT_EQ(size_text(99'940), "99.9 KB");
+  EXPECT_EQ(size_text(99'960), "100 KB");
+  EXPECT_EQ(size_text(999'499), "999 KB");
+  EXPECT_EQ(size_text(999'500), "1.0 MB");
+  EXPECT_EQ(size_text(std::numeric_limits<std::uint64_t>::max()), "18.4 EB");
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ struct BlobStore::State {
 
   std::string put_small(const Pieces& bytes) {
     auto key = sha1_hex(bytes);
-    if (!holds(key)) store.put(object_key(key), gzip_pack(bytes));
+    if (!store.renew(object_key(key))) store.put(object_key(key), gzip_pack(bytes));
     return key;
   }
 
@@ -98,7 +98,8 @@ std::vector<std::string> BlobStore::State::put_large(std::span<const Pieces* con
   }
   for_each_index(work.size(), [&](std::size_t i) { work[i](); });
   for_each_index(jobs.size(), [&](std::size_t i) {
-    if (!holds(jobs[i].key)) store.put(object_key(jobs[i].key), jobs[i].packing.take());
+    const auto place = object_key(jobs[i].key);
+    if (!store.renew(place)) store.put(place, jobs[i].packing.take());
   });
   std::vector<std::string> keys;
   for (auto& job : jobs) keys.push_back(std::move(job.key));

@@ -369,6 +369,8 @@ int resume_flow(const FlowProgram& program, const RunOptions& options, const Res
                 Launcher& launcher, Clock& clock) {
   const model::Graph graph(program.flow);
   const auto rerun = steps_to_rerun(graph, resume.step);
+  // Before the origin is read: the new run relies on what it finds there.
+  const auto held = hold_flow(stores, program.flow.name, datastore::IfAbsent::pass);
   say_what_is_read(program.flow.name, resume.origin_run, clock);
   auto origin = read_origin_run(graph, resume.origin_run, rerun, stores);
   require_parameters(program.flow, origin);

@@ -183,9 +183,16 @@ RunEnd conduct_in(Loop& loop, const FlowProgram& program, const RunOptions& opti
 
 }  // namespace
 
+datastore::FlowLock hold_flow(const Stores& stores, const std::string& flow, datastore::IfAbsent if_absent) {
+  return datastore::FlowLock::share(stores.objects, flow, if_absent, [&] {
+    std::fprintf(stderr, "Waiting for 'metaflow gc' of %s to end.\n", flow.c_str());
+  });
+}
+
 int conduct_run(const FlowProgram& program, const RunOptions& options, Stores stores, Launcher& launcher, Clock& clock,
                 const Prepare& prepare) {
   raise_open_file_limit();
+  const auto held = hold_flow(stores, program.flow.name, datastore::IfAbsent::make);
   int interrupted_by = 0, log_error = 0;
   RunEnd end;
   std::string run_id;

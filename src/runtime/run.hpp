@@ -11,6 +11,7 @@
 #include <metaflow/task.hpp>
 
 #include "base/clock.hpp"
+#include "datastore/flow_lock.hpp"
 #include "metadata/metadata.hpp"
 #include "runtime/launcher.hpp"
 #include "storage/object_store.hpp"
@@ -40,6 +41,9 @@ struct Stores {
   storage::ObjectStore& objects;
   metadata::Metadata& metadata;
 };
+
+/// Holds what the flow has stored against `metaflow gc`; says on standard error when it has to wait for that.
+datastore::FlowLock hold_flow(const Stores& stores, const std::string& flow, datastore::IfAbsent if_absent);
 
 /// A value for one entry of Flow::parameters, in that order.
 using ParameterValues = std::vector<Encoded>;

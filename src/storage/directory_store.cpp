@@ -16,6 +16,8 @@ class DirectoryStore final : public ObjectStore {
 
   std::optional<std::uint64_t> size(std::string_view key) const override { return file_size(path(key)); }
 
+  bool renew(std::string_view key) override { return renew_file(path(key), std::chrono::hours(1)); }
+
   void put(std::string_view key, const Pieces& value, Visibility visibility) override {
     if (visibility == Visibility::plain) return write_file_in_place(path(key), value);
     DraftFile draft(path(key));

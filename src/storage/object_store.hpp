@@ -29,6 +29,10 @@ class ObjectStore {
   bool has(std::string_view key) const { return size(key).has_value(); }
   /// Length of what the key holds in bytes, nothing for a key never written.
   virtual std::optional<std::uint64_t> size(std::string_view key) const = 0;
+  /// Whether the key holds at least a byte, asked by who then relies on it instead of writing it: what was last written
+  /// more than an hour ago counts as written now, as `metaflow gc` takes nothing that is new. Stores from which
+  /// nothing is collected need no more than this.
+  virtual bool renew(std::string_view key) { return size(key).value_or(0) > 0; }
   virtual void put(std::string_view key, const Pieces& value, Visibility visibility = Visibility::whole) = 0;
   /// Like put, but only if the key holds nothing; false if it does. Of several writers exactly one gets true.
   virtual bool create(std::string_view key, const Pieces& value) = 0;

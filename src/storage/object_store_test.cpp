@@ -73,6 +73,15 @@ class ObjectStoreContract : public testing::TestWithParam<OpenStore> {
   ObjectStore& store_ = *opened_->store;
 };
 
+TEST_P(ObjectStoreContract, OnlyAKeyThatHoldsSomethingIsRenewed) {
+  EXPECT_FALSE(store_.renew("a/b"));
+  store_.put("a/b", pieces(""));
+  EXPECT_FALSE(store_.renew("a/b"));
+  store_.put("a/b", pieces("x"));
+  EXPECT_TRUE(store_.renew("a/b"));
+  EXPECT_EQ(text("a/b"), "x");
+}
+
 TEST_P(ObjectStoreContract, AKeyNeverWrittenHoldsNothing) {
   EXPECT_EQ(text("a/b"), std::nullopt);
   EXPECT_FALSE(store_.has("a/b"));
