@@ -31,6 +31,7 @@ using testing::UnorderedElementsAre;
 class HandWoundClock final : public Clock {
  public:
   std::int64_t now_microseconds() override { return now; }
+  std::int64_t steady_microseconds() override { return now; }
   std::atomic<std::int64_t> now = 1795443040916463;
 };
 

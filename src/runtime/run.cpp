@@ -102,7 +102,7 @@ class Loop {
     constexpr std::int64_t longest = 3'600'000;
     const auto left = deadline_us == std::numeric_limits<std::int64_t>::max()
                           ? longest
-                          : (deadline_us - clock_.now_microseconds() + 999) / 1000;
+                          : (deadline_us - clock_.steady_microseconds() + 999) / 1000;
     return static_cast<int>(std::clamp<std::int64_t>(left, 0, longest));
   }
 

@@ -57,7 +57,7 @@ Scheduler::Scheduler(const FlowProgram& program, const metadata::RunRecord& run,
       last_task_(beginning.last_task),
       last_created_ms_(std::max(run.created_ms, beginning.last_created_ms)),
       origin_run_id_(std::move(beginning.origin_run_id)),
-      started_us_(clock.now_microseconds()),
+      started_us_(clock.steady_microseconds()),
       next_progress_us_(started_us_ + progress_interval_us) {
   for (const auto& step : program.flow.steps) settings_.push_back(model::step_settings(step));
   for (std::size_t i = 0; i < beginning.done.size(); ++i) counts_[i].done = beginning.done[i];
@@ -73,7 +73,7 @@ bool Scheduler::has_slot() const noexcept {
 }
 
 void Scheduler::launch_ready() {
-  while (has_slot() && !waiting_.empty() && waiting_.begin()->first <= now()) {
+  while (has_slot() && !waiting_.empty() && waiting_.begin()->first <= steady()) {
     auto task = std::move(waiting_.extract(waiting_.begin()).mapped());
     start_attempt(std::move(task.planned), std::move(task.request));
   }
@@ -126,7 +126,7 @@ void Scheduler::start_attempt(PlannedTask planned, TaskRequest request) {
     // No room beside what runs: the task waits until another has ended.
     slots_exhausted_ = true;
     if (refused.request.attempt > 0 || refused.request.failure) {
-      waiting_.emplace(now(),
+      waiting_.emplace(steady(),
                        Waiting{std::move(refused.planned), std::move(refused.request), "There was no room for it."});
     } else {
       plan_.put_back(std::move(refused.planned));
@@ -153,7 +153,7 @@ void Scheduler::on_started(Running& task, const Started& event) {
                                                : "Task is starting (retry).";
   run_log_.task_line(now(), task.head, text, Tone::system);
   if (const auto& limit = settings_[task.planned.step].timeout; limit && !is_fallback)
-    set_due(task, now() + std::chrono::microseconds(*limit).count());
+    set_due(task, steady() + std::chrono::microseconds(*limit).count());
 }
 
 void Scheduler::on_output(Running& task, const Output& event) {
@@ -260,7 +260,7 @@ void Scheduler::try_again(Running& task, std::string why) {
   if (!options_.retry_delay || delay.count() == 0 || request.is_fallback())
     return start_attempt(std::move(task.planned), std::move(request));
   run_log_.task_line(now(), task.head, fmt::format("Task will be retried in {}.", duration_text(delay)), Tone::system);
-  waiting_.emplace(now() + std::chrono::microseconds(delay).count(),
+  waiting_.emplace(steady() + std::chrono::microseconds(delay).count(),
                    Waiting{std::move(task.planned), std::move(request), std::move(why)});
 }
 
@@ -284,7 +284,7 @@ void Scheduler::come_due(Entry entry) {
 /// Its descendants die with it: the launcher sees to that.
 void Scheduler::kill(Running& task) {
   launcher_.signal(task.handle, SIGKILL);
-  if (!std::exchange(task.killed, true)) set_due(task, now() + death_us);
+  if (!std::exchange(task.killed, true)) set_due(task, steady() + death_us);
 }
 
 void Scheduler::store_logs(Running& task) {
@@ -335,7 +335,7 @@ void Scheduler::announce_termination() {
   for (auto& [handle, task] : running_) store_logs(task);
   for (auto& [time, task] : waiting_) add_failure(task.request, std::move(task.why));
   waiting_.clear();
-  grace_ends_us_ = now() + grace_period_us;
+  grace_ends_us_ = steady() + grace_period_us;
 }
 
 void Scheduler::kill_rest() {
@@ -343,7 +343,7 @@ void Scheduler::kill_rest() {
     run_log_.run_line(now(),
                       fmt::format("Killing {} remaining tasks after having waited for {} seconds -- some tasks may not "
                                   "exit cleanly",
-                                  running_.size(), (now() - (grace_ends_us_ - grace_period_us)) / second_us),
+                                  running_.size(), (steady() - (grace_ends_us_ - grace_period_us)) / second_us),
                       Tone::bad);
   flush_notice();
   for (auto& [handle, task] : running_) kill(task);
@@ -354,9 +354,9 @@ void Scheduler::flush_notice() {
 }
 
 void Scheduler::on_time() {
-  while (!due_.empty() && due_.begin()->first <= now()) come_due(running_.find(due_.begin()->second));
-  if (stopping_ && !grace_over_ && now() >= grace_ends_us_) kill_rest();
-  if (now() < next_progress_us_) return;
+  while (!due_.empty() && due_.begin()->first <= steady()) come_due(running_.find(due_.begin()->second));
+  if (stopping_ && !grace_over_ && steady() >= grace_ends_us_) kill_rest();
+  if (steady() < next_progress_us_) return;
   next_progress_us_ += progress_interval_us;
   if (!stopping_) show_progress();
 }
@@ -366,7 +366,7 @@ std::int64_t Scheduler::next_deadline() const noexcept {
   if (stopping_)
     next = grace_over_ ? std::numeric_limits<std::int64_t>::max() : grace_ends_us_;
   else if (run_log_.on_terminal())
-    next = std::min(next, now() + status_interval_us);
+    next = std::min(next, steady() + status_interval_us);
   if (!due_.empty()) next = std::min(next, due_.begin()->first);
   if (has_slot() && !waiting_.empty()) next = std::min(next, waiting_.begin()->first);
   return next;
@@ -412,7 +412,7 @@ std::string Scheduler::status_line() const {
   for (const auto& count : counts_) done += count.done;
   const auto queued = plan_.ready_count();
   if (done + queued + running_.size() < wide || stopping_) return {};
-  const auto seconds = static_cast<double>(std::max<std::int64_t>(now() - started_us_, 1)) / second_us;
+  const auto seconds = static_cast<double>(std::max<std::int64_t>(steady() - started_us_, 1)) / second_us;
   const auto rate = static_cast<double>(done) / seconds;
   const auto left = rate > 0 ? static_cast<double>(queued + running_.size()) / rate : 0;
   return fmt::format("{} running, {} done, {} queued; {:.0f} tasks/s, about {:.0f} s left", running_.size(), done,
