@@ -73,8 +73,10 @@ class Metadata {
   virtual RunRecord create_run_as(const std::string& flow, const std::string& run,
                                   const std::set<std::string>& tags) = 0;
   /// Makes the step (if new) and task objects. `created_ms`: strictly increasing within a run, given by the scheduler.
+  /// Error(not_found) when the run has no record, or none any more.
   virtual void add_task(const RunRecord& run, const std::string& step, const std::string& task,
                         std::int64_t created_ms) = 0;
+  /// Data of a later attempt are newer than those of an earlier one, whatever the clock says.
   virtual void add_data(const RunRecord& run, const std::string& step, const std::string& task,
                         const std::vector<Datum>& data) = 0;
   /// One pointer file per artifact.
