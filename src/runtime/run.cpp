@@ -21,6 +21,7 @@
 #include "base/system_error.hpp"
 #include "runtime/conduct.hpp"
 #include "runtime/parameters_task.hpp"
+#include "runtime/recovering_launcher.hpp"
 
 namespace metaflow::runtime {
 namespace {
@@ -60,7 +61,7 @@ class SignalWatch {
 /// The one place where a run waits.
 class Loop {
  public:
-  Loop(Launcher& launcher, Clock& clock) : launcher_(launcher), clock_(clock), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+  Loop(const Launcher& launcher, Clock& clock) : clock_(clock), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     for (const int descriptor : {launcher.descriptor(), signals_.descriptor()}) {
       epoll_event event{EPOLLIN, {.fd = descriptor}};
       if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event) != 0)
@@ -74,8 +75,8 @@ class Loop {
     return interrupted_by_;
   }
 
-  /// Drives the run to its end.
-  void drive(Scheduler& scheduler, RunLog& run_log) {
+  /// Drives the run to its end. `launcher` has the descriptor of the one that the loop was made for.
+  void drive(Scheduler& scheduler, Launcher& launcher, RunLog& run_log) {
     while (true) {
       scheduler.launch_ready();
       if (scheduler.finished()) return;
@@ -84,7 +85,7 @@ class Loop {
         run_log.flush();
         is_ready(milliseconds_until(scheduler.next_deadline()));
       }
-      for (const auto& event : launcher_.take_events()) scheduler.take(event);
+      for (const auto& event : launcher.take_events()) scheduler.take(event);
       while (const int number = signals_.take()) {
         interrupted_by_ = number;
         scheduler.interrupt(number);
@@ -106,7 +107,6 @@ class Loop {
     return static_cast<int>(std::clamp<std::int64_t>(left, 0, longest));
   }
 
-  Launcher& launcher_;
   Clock& clock_;
   SignalWatch signals_;
   FileDescriptor epoll_;
@@ -170,8 +170,9 @@ RunEnd conduct_in(Loop& loop, const FlowProgram& program, const RunOptions& opti
   }
   if (!beginning) return {};
   datastore::TaskStore logs(stores.objects, program.flow.name);
-  Scheduler scheduler(program, run, options, logs, launcher, clock, run_log, std::move(*beginning));
-  loop.drive(scheduler, run_log);
+  RecoveringLauncher recovering(launcher, program.flow, run, stores);
+  Scheduler scheduler(program, run, options, logs, recovering, clock, run_log, std::move(*beginning));
+  loop.drive(scheduler, recovering, run_log);
   return scheduler.end();
 }
 
