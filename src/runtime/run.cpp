@@ -152,6 +152,16 @@ void print_end(const RunEnd& end, const std::string& run, const std::string& scr
   throw Error(cause.code(), cause.what(), "Cannot write to standard output");
 }
 
+/// Somebody may have removed the store meanwhile: then nothing of the run can be found again, however it went.
+void require_records(const metadata::RunRecord& run, const Stores& stores) {
+  if (stores.metadata.run(run.flow, run.run)) return;
+  throw Error(ErrorCode::not_found,
+              fmt::format("The records of run {}/{} are not in {} any more: they were removed or moved while it ran. "
+                          "Start a new run.",
+                          run.flow, run.run, stores.objects.root()),
+              "Run lost");
+}
+
 /// As if nobody had caught it: whoever started us sees which signal it was.
 void die_by(int signal_number) {
   ::signal(signal_number, SIG_DFL);
@@ -173,6 +183,7 @@ RunEnd conduct_in(Loop& loop, const FlowProgram& program, const RunOptions& opti
   RecoveringLauncher recovering(launcher, program.flow, run, stores);
   Scheduler scheduler(program, run, options, logs, recovering, clock, run_log, std::move(*beginning));
   loop.drive(scheduler, recovering, run_log);
+  if (loop.interrupted_by() == 0) require_records(run, stores);
   return scheduler.end();
 }
 
