@@ -12,7 +12,8 @@ namespace metaflow::compute {
 using TaskProcess = std::function<void(const runtime::TaskRequest&, int control_descriptor)>;
 
 /// The life of the fork server: forks a task per request until `socket` is closed by the other side, then kills what
-/// still runs and ends this process. Descendants that a task leaves behind are killed when it ends.
+/// still runs and ends this process. Descendants that a task leaves behind are killed when it ends. The server proper is
+/// a child of the calling process, which only waits to do the killing for a server that was killed itself.
 [[noreturn]] void serve_forks(FileDescriptor socket, const TaskProcess& become_task);
 
 }  // namespace metaflow::compute
