@@ -23,6 +23,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("METAFLOW_BUILD", REPOSITORY / "build/dev")).resolve()
 JUDGE = Path(os.environ.get("METAFLOW_JUDGE_PYTHON", REPOSITORY / "build/judge/bin/python")).absolute()
 PYTHON_FLOWS = Path(__file__).resolve().parent / "flows_python"
+JUDGE_FOLDER = Path(__file__).resolve().parent / "judge"
 DEADLINE = 120  # seconds; generous, as sanitizers and shared machines are slow
 
 KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS", "TZ")

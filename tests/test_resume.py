@@ -1,10 +1,8 @@
 """`resume`: a new run takes over what an earlier one finished, and executes the rest; with the official Metaflow on
 either side."""
 
-import hashlib
 import json
 import os
-import pickle
 import re
 import signal
 
@@ -138,12 +136,18 @@ def test_a_resumed_run_can_be_resumed(project):
 
 
 def test_a_failure_that_was_caught_counts_as_finished(project):
-    run = fail(project, "end")
-    table = project.root() / FLOW / run / "left/2/0.data.json"
-    data = json.loads(table.read_text())
-    data["objects"]["_success"] = hashlib.sha1(pickle.dumps(False, protocol=4)).hexdigest()
-    table.write_text(json.dumps(data))
-    assert executed(resume(project).succeeded().stdout) == ["end"]
+    project.run_flow("survive", "run", "--how", "throw_and_fail").failed()
+    done = project.run_flow("survive", "resume").succeeded()
+    assert executed(done.stdout) == ["bare", "end"]
+    assert project.official(
+        """
+        run = Run(pathspec)
+        task = run['work'].task
+        result = [run.successful, task.finished, task.successful, task.data.trouble.exception,
+                  run['after'].task.data.seen, task.origin_pathspec is not None]
+        """,
+        pathspec=f"Survive/{new_run(done.stdout)}",
+    ) == [True, True, False, "boom", "std::runtime_error", True]
 
 
 def test_the_first_step_can_be_resumed(project):

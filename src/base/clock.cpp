@@ -9,9 +9,13 @@ namespace {
 
 class SystemClock final : public Clock {
  public:
-  std::int64_t now_microseconds() override {
+  std::int64_t now_microseconds() override { return read(CLOCK_REALTIME); }
+  std::int64_t steady_microseconds() override { return read(CLOCK_MONOTONIC); }
+
+ private:
+  static std::int64_t read(clockid_t clock) {
     timespec now{};
-    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(clock, &now);
     return static_cast<std::int64_t>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1'000;
   }
 };

@@ -13,9 +13,11 @@ class Clock {
   virtual ~Clock() = default;
   /// Microseconds since the Unix epoch, wall clock. May go backwards when somebody sets it.
   virtual std::int64_t now_microseconds() = 0;
+  /// Microseconds since some moment, for limits and waits: never goes backwards, and nobody sets it.
+  virtual std::int64_t steady_microseconds() = 0;
 };
 
-/// The machine's wall clock. Lives as long as the process.
+/// The machine's clock. Lives as long as the process.
 Clock& system_clock();
 
 /// `2026-11-23 14:10:41.790` in local time, for the run log.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -6,6 +7,7 @@
 #include "base/files.hpp"
 #include "cli/commands.hpp"
 #include "cli/decospec.hpp"
+#include "compute/folder_guard.hpp"
 #include "compute/launchers.hpp"
 #include "runtime/step_command.hpp"
 #include "runtime/task_attempt.hpp"
@@ -99,7 +101,10 @@ int execute_step(Invocation& invocation) {
   const int control = compute::inherited_control_descriptor();
   FlowProgram program = invocation.program;
   apply_decospecs(program.flow, invocation.top.list("with"));
-  const auto request = task_request(invocation);
+  auto request = task_request(invocation);
+  // Typed by hand, nobody else would remove it if this process were killed.
+  std::optional<compute::FolderGuard> folder;
+  if (control < 0) request.temporary_folder = folder.emplace().path();
   require_step(program.flow, request.step);
   const auto root = find_datastore_root(invocation, true);
   invocation.console.echo(

@@ -1,9 +1,11 @@
 #include <metaflow/client.hpp>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -566,6 +568,36 @@ TEST_F(ClientTest, InsideATaskTheNamespaceIsThatOfItsRun) {
   ::setenv("METAFLOW_TASK_NAMESPACE", "", 1);
   EXPECT_EQ(default_namespace(), std::nullopt);
   ::unsetenv("METAFLOW_TASK_NAMESPACE");
+}
+
+// Threads
+
+TEST_F(ClientTest, SeveralThreadsReadOneRunWhileItGrows) {
+  new_run();
+  constexpr int count = 30;
+  write_task("start", "1", {{"number", 1}});
+  const client::Run run(pathspec(""), options());
+  const auto first = run.step("start").task();
+  std::atomic<bool> done = false;
+  std::atomic<int> torn = 0;
+  const auto read = [&] {
+    // Once more after the writer is done, so that each has seen all.
+    for (bool last = false; !last;) {
+      last = done;
+      for (const auto& step : run.steps())
+        for (const auto& task : step.tasks())
+          if (task.finished() && task.artifact<int>("number") != std::stoi(task.id())) ++torn;
+      if (first.artifact<int>("number") != 1 || !first.finished()) ++torn;
+    }
+  };
+  {
+    std::vector<std::jthread> readers;
+    for (int i = 0; i < 4; ++i) readers.emplace_back(read);
+    for (int task = 2; task <= count; ++task) write_task("body", std::to_string(task), {{"number", task}});
+    done = true;
+  }
+  EXPECT_EQ(torn, 0);
+  EXPECT_EQ(run.step("body").tasks().size(), count - 1U);
 }
 
 // Names

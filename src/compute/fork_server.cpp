@@ -2,17 +2,16 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <unordered_map>
 
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 
 #include "base/random.hpp"
 #include "compute/frame_channel.hpp"
+#include "compute/orphans.hpp"
 #include "runtime/task_codec.hpp"
 
 namespace metaflow::compute {
@@ -29,9 +29,22 @@ using Json = nlohmann::json;
 
 // Ctrl-C reaches the whole foreground group; the scheduler decides what it means. Blocked rather than ignored, as a
 // signal for a task that has only just been forked must wait for it and not be lost.
-constexpr std::array blocked_by_server{SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE, SIGCHLD};
+constexpr std::array blocked_by_server{SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE};
 
-constexpr std::chrono::milliseconds patience{5'000};
+void block_signals() {
+  for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  for (const int number : blocked_by_server) sigaddset(&blocked, number);
+  ::sigprocmask(SIG_SETMASK, &blocked, nullptr);
+}
+
+/// Path of the temporary folder of a task, but for its process id; empty when there is no place for temporary files.
+std::string choose_folder_prefix() {
+  std::error_code problem;
+  const auto parent = std::filesystem::temp_directory_path(problem);
+  return problem ? std::string() : (parent / ("metaflow-" + random_name(12) + '-')).string();
+}
 
 /// For a task. The handling of all signals is the default one since the server began.
 void unblock_signals() {
@@ -42,32 +55,23 @@ void unblock_signals() {
 
 class ForkServer {
  public:
-  ForkServer(FileDescriptor socket, const PrepareTask& prepare, const TaskProcess& become_task)
-      : channel_(std::move(socket)), prepare_(prepare), become_task_(become_task) {
-    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-    for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
-    sigset_t blocked, child;
-    sigemptyset(&blocked);
-    for (const int number : blocked_by_server) sigaddset(&blocked, number);
-    ::sigprocmask(SIG_SETMASK, &blocked, nullptr);
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    child_ended_ = FileDescriptor(::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
+  ForkServer(FileDescriptor socket, const PrepareTask& prepare, const TaskProcess& become_task,
+             std::string folder_prefix)
+      : channel_(std::move(socket)),
+        prepare_(prepare),
+        become_task_(become_task),
+        folder_prefix_(std::move(folder_prefix)) {
     if (const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC); null >= 0) {
       ::dup2(null, STDIN_FILENO);
       if (null != STDIN_FILENO) ::close(null);
     }
-    children_path_ = "/proc/self/task/" + std::to_string(::gettid()) + "/children";
-    std::error_code problem;
-    if (const auto parent = std::filesystem::temp_directory_path(problem); !problem)
-      folder_prefix_ = (parent / ("metaflow-" + random_name(12) + '-')).string();
   }
 
   void run() {
     while (!channel_.closed()) {
       pollfd ready[] = {
           {channel_.descriptor(), static_cast<short>(channel_.has_unsent() ? POLLIN | POLLOUT : POLLIN), 0},
-          {child_ended_.get(), POLLIN, 0}};
+          {orphans_.descriptor(), POLLIN, 0}};
       if (::poll(ready, 2, -1) < 0) continue;
       if (ready[1].revents != 0) reap();
       if ((ready[0].revents & POLLOUT) != 0) channel_.flush();
@@ -110,7 +114,7 @@ class ForkServer {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     unblock_signals();
     ::close(channel_.descriptor());
-    ::close(child_ended_.get());
+    ::close(orphans_.descriptor());
     ::dup2(streams[0].get(), STDOUT_FILENO);
     ::dup2(streams[1].get(), STDERR_FILENO);
     request.temporary_folder = folder_of(::getpid());
@@ -118,14 +122,8 @@ class ForkServer {
     ::_exit(1);
   }
 
-  void forget_ended_signals() {
-    signalfd_siginfo ignored;
-    while (::read(child_ended_.get(), &ignored, sizeof ignored) > 0) {
-    }
-  }
-
   void reap() {
-    forget_ended_signals();
+    orphans_.forget_ended();
     int status = 0;
     for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
       const auto task = tasks_.find(pid);
@@ -136,7 +134,8 @@ class ForkServer {
       tasks_.erase(task);
       folders_.push_back(folder_of(pid));
     }
-    const bool all_are_tasks = kill_strangers() == 0;
+    // What ended tasks left behind.
+    const bool all_are_tasks = orphans_.kill([this](pid_t pid) { return tasks_.contains(pid); }) == 0;
     remove_folders();
     // What could not be removed is tried again when the next stranger has died; without one, never.
     if (all_are_tasks) folders_.clear();
@@ -156,51 +155,10 @@ class ForkServer {
     });
   }
 
-  /// Children that are no tasks: what ended tasks left behind. The children of those come up when they have died.
-  /// Returns how many there were.
-  int kill_strangers() {
-    int count = 0;
-    const FileDescriptor file(::open(children_path_.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file) return count;
-    std::string text;
-    char chunk[4096];
-    for (ssize_t got; (got = ::read(file.get(), chunk, sizeof chunk)) > 0;)
-      text.append(chunk, static_cast<std::size_t>(got));
-    const char* at = text.c_str();
-    for (char* end; *at != '\0'; at = end) {
-      const auto pid = static_cast<pid_t>(std::strtol(at, &end, 10));
-      if (end == at) break;
-      if (!tasks_.contains(pid)) {
-        ::kill(pid, SIGKILL);
-        ++count;
-      }
-      if (*end == ' ') ++end;
-    }
-    return count;
-  }
-
   void kill_everything() {
-    for (const auto& [pid, attempt] : tasks_) ::kill(pid, SIGKILL);
-    wait_for_killed();
+    orphans_.kill_all();
     for (const auto& [pid, attempt] : tasks_) folders_.push_back(folder_of(pid));
     remove_folders();
-  }
-
-  /// Until no child is left, but not for ever: one in uninterruptible sleep ends whenever the kernel lets it.
-  void wait_for_killed() {
-    using std::chrono::steady_clock;
-    const auto deadline = steady_clock::now() + patience;
-    for (auto left = patience; left.count() > 0;
-         left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now())) {
-      forget_ended_signals();
-      kill_strangers();
-      pid_t pid = 0;
-      while ((pid = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
-      }
-      if (pid < 0) return;
-      pollfd ended{child_ended_.get(), POLLIN, 0};
-      ::poll(&ended, 1, static_cast<int>(left.count()));
-    }
   }
 
   void send(const Json& frame) { channel_.send(frame.dump()); }
@@ -208,23 +166,53 @@ class ForkServer {
   FrameChannel channel_;
   const PrepareTask& prepare_;
   const TaskProcess& become_task_;
-  FileDescriptor child_ended_;
-  std::string children_path_, folder_prefix_;
+  Orphans orphans_;
+  std::string folder_prefix_;
   std::vector<std::string> folders_;  // of ended tasks, unless removed
   std::unordered_map<pid_t, runtime::AttemptHandle> tasks_;
 };
 
-}  // namespace
-
-void serve_forks(FileDescriptor socket, const PrepareTask& prepare, const TaskProcess& become_task) {
+[[noreturn]] void serve(FileDescriptor socket, const PrepareTask& prepare, const TaskProcess& become_task,
+                        const std::string& folder_prefix) {
   int code = 0;
   try {
-    ForkServer(std::move(socket), prepare, become_task).run();
+    ForkServer(std::move(socket), prepare, become_task, folder_prefix).run();
   } catch (const std::exception& problem) {
     std::fprintf(stderr, "metaflow: the fork server stopped: %s\n", problem.what());
     code = 1;
   }
   ::_exit(code);
+}
+
+void remove_all_folders(const std::string& prefix) {
+  if (prefix.empty()) return;
+  std::error_code ignored;
+  const auto parent = std::filesystem::path(prefix).parent_path();
+  for (std::filesystem::directory_iterator entry(parent, ignored), end; entry != end; entry.increment(ignored))
+    if (entry->path().native().starts_with(prefix)) std::filesystem::remove_all(entry->path(), ignored);
+}
+
+}  // namespace
+
+void serve_forks(FileDescriptor socket, const PrepareTask& prepare, const TaskProcess& become_task) {
+  const auto folder_prefix = choose_folder_prefix();
+  block_signals();
+  std::optional<Orphans> orphans(std::in_place);
+  const auto server = ::fork();
+  if (server == 0) {
+    orphans.reset();
+    serve(std::move(socket), prepare, become_task, folder_prefix);
+  }
+  if (server < 0) std::fprintf(stderr, "metaflow: no fork server can be started: %s\n", std::strerror(errno));
+  int status = 0;
+  while (::waitpid(server, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFSIGNALED(status)) {
+    orphans->kill_all();
+    remove_all_folders(folder_prefix);
+  }
+  // Only now does the scheduler's end of the socket close: nothing of the tasks is left.
+  ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }
 
 }  // namespace metaflow::compute

@@ -15,7 +15,8 @@ using TaskProcess = std::function<void(const runtime::TaskRequest&, int control_
 using PrepareTask = std::function<void(const runtime::TaskRequest&)>;
 
 /// The life of the fork server: forks a task per request until `socket` is closed by the other side, then kills what
-/// still runs and ends this process. Descendants that a task leaves behind are killed when it ends.
+/// still runs and ends this process. Descendants that a task leaves behind are killed when it ends. The server proper is
+/// a child of the calling process, which only waits to do the killing for a server that was killed itself.
 [[noreturn]] void serve_forks(FileDescriptor socket, const PrepareTask& prepare, const TaskProcess& become_task);
 
 }  // namespace metaflow::compute

@@ -1,7 +1,4 @@
-#include <fstream>
-
 #include "compute/run_fixture.hpp"
-#include "runtime/resume.hpp"
 
 /// What only programs and runs made by hand can show; the rest is in tests/test_resume.py.
 namespace metaflow::compute {
@@ -35,31 +32,9 @@ class FullStore final : public storage::ObjectStore {
 
 class ResumeTest : public RunTest {
  protected:
-  /// Of the latest run; afterwards run_ is the new one.
-  int resume(const HandMadeFlow& flow, std::optional<std::string> step = {}) {
-    const auto tasks = launcher(flow.program);
-    const std::string id_file = folder_ / "id";
-    testing::internal::CaptureStdout();
-    testing::internal::CaptureStderr();
-    int code = -1;
-    try {
-      code = runtime::resume_flow(flow.program, {.run_id_file = id_file}, {.origin_run = run_, .step = std::move(step)},
-                                  stores(), *tasks, system_clock());
-    } catch (const Error& error) {
-      message_ = error.what();
-    }
-    out_ = testing::internal::GetCapturedStdout();
-    err_ = testing::internal::GetCapturedStderr();
-    std::ifstream file(id_file);
-    std::getline(file, run_);
-    return code;
-  }
-
   std::string task_folder(const std::string& step, const std::string& task) const {
     return folder_ / ".metaflow" / flow_ / run_ / step / task;
   }
-
-  std::string message_;
 };
 
 TEST_F(ResumeTest, TaskIdsThatAreNoNumbersAreTakenOverUnderNumbers) {

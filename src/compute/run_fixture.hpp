@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <string>
@@ -16,6 +17,7 @@
 #include "base/random.hpp"
 #include "compute/launchers.hpp"
 #include "datastore/artifacts.hpp"
+#include "runtime/resume.hpp"
 #include "runtime/run.hpp"
 #include "runtime/task_attempt.hpp"
 
@@ -93,7 +95,9 @@ class RunTest : public testing::Test {
 
   std::unique_ptr<runtime::Launcher> launcher(const FlowProgram& program) {
     return make_fork_launcher([&](const runtime::TaskRequest& request, const runtime::AwaitNodes& await_nodes) {
-      return runtime::execute_task(program, request, stores(), system_clock(), await_nodes);
+      auto outcome = runtime::execute_task(program, request, stores(), system_clock(), await_nodes);
+      if (before_report_) before_report_(request);
+      return outcome;
     });
   }
 
@@ -106,6 +110,26 @@ class RunTest : public testing::Test {
     err_ = testing::internal::GetCapturedStderr();
     flow_ = flow.program.flow.name;
     run_ = metadata_->latest_run(flow_).value_or("");
+    return code;
+  }
+
+  /// Of the latest run; afterwards run_ is the new one.
+  int resume(const HandMadeFlow& flow, std::optional<std::string> step = {}) {
+    const auto tasks = launcher(flow.program);
+    const std::string id_file = folder_ / "id";
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    int code = -1;
+    try {
+      code = runtime::resume_flow(flow.program, {.run_id_file = id_file}, {.origin_run = run_, .step = std::move(step)},
+                                  stores(), *tasks, system_clock());
+    } catch (const Error& error) {
+      message_ = error.what();
+    }
+    out_ = testing::internal::GetCapturedStdout();
+    err_ = testing::internal::GetCapturedStderr();
+    std::ifstream file(id_file);
+    std::getline(file, run_);
     return code;
   }
 
@@ -131,7 +155,8 @@ class RunTest : public testing::Test {
   std::filesystem::path folder_ = std::filesystem::temp_directory_path() / ("run_test_" + random_name(8));
   std::unique_ptr<storage::ObjectStore> objects_;
   std::unique_ptr<metadata::Metadata> metadata_;
-  std::string flow_, run_, out_, err_;
+  std::string flow_, run_, out_, err_, message_;
+  std::function<void(const runtime::TaskRequest&)> before_report_;  ///< in the task's process, once all is stored
 };
 
 }  // namespace metaflow::compute

@@ -1,7 +1,10 @@
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
+
+#include <unistd.h>
 
 #include "compute/run_fixture.hpp"
 
@@ -293,6 +296,51 @@ TEST_F(RunTest, ACaughtStepThatGoesWellSetsItsVariableToNone) {
   EXPECT_TRUE(artifact("start", "1", "trouble").is_none());
   EXPECT_TRUE(artifact("start", "1", "_catch_exception").is_none());
   EXPECT_EQ(artifact("start", "1", "_success"), Value(true));
+}
+
+TEST_F(RunTest, ATaskThatDiesBetweenItsLastFileAndItsReportCountsAsDone) {
+  HandMadeFlow flow("Late");
+  flow.foreach ("start", "body", {"x", "y"});
+  flow.linear("body", "join", [](TaskContext& task) {
+    put(task, "x", 1);
+    return StepResult();
+  });
+  flow.join("join", "end");
+  flow.end();
+  before_report_ = [this](const runtime::TaskRequest& request) {
+    // As if it had died before the last of its records, too.
+    const auto records = folder_ / ".metaflow/Late" / request.run / request.step / request.task / "_meta";
+    for (const auto& entry : std::filesystem::directory_iterator(records)) {
+      const auto name = entry.path().filename().string();
+      if (name.starts_with("sysmeta_attempt-done") || name.starts_with("0_artifact_x"))
+        std::filesystem::remove(entry.path());
+    }
+    std::raise(SIGKILL);
+  };
+  EXPECT_EQ(run(flow), 0) << out_ << err_;
+  EXPECT_THAT(out_, HasSubstr("all it had to store is there: the task counts as done."));
+  EXPECT_THAT(metadata_->done_attempts("Late", run_, "body", "2"), ElementsAre(0));
+  EXPECT_TRUE(metadata_->artifact("Late", run_, "body", "2", 0, "x"));
+}
+
+TEST_F(RunTest, ATaskThatDiesAfterItHasStoredItsFailureHasFailed) {
+  HandMadeFlow flow("Late");
+  flow.linear("start", "end", [](TaskContext&) { return fails("boom"); });
+  flow.end();
+  before_report_ = [](const runtime::TaskRequest&) { std::raise(SIGKILL); };
+  EXPECT_EQ(run(flow), 1);
+  EXPECT_THAT(err_, HasSubstr("Step start (task-id 1) failed."));
+}
+
+TEST_F(RunTest, ALimitReachedWhenAllIsStoredDoesNotUndoIt) {
+  HandMadeFlow flow("Late");
+  flow.linear("start", "end").decorators = {{"timeout", {{"seconds", "0.2"}}}};
+  flow.end();
+  before_report_ = [](const runtime::TaskRequest& request) {
+    while (request.step == "start" && !request.failure) ::pause();
+  };
+  EXPECT_EQ(run(flow), 0) << out_ << err_;
+  EXPECT_EQ(artifact("start", "1", "_task_ok"), Value(true));
 }
 
 TEST_F(RunTest, PrintedLinesAreStoredInOrderWhateverTheirBytes) {

@@ -129,6 +129,7 @@ class LocalMetadata final : public Metadata {
   };
 
   void create_flow(const std::string& flow, std::int64_t created_ms);
+  void require_run(const RunRecord& run) const;
   RunRecord write_run(const std::string& flow, const std::string& run, const std::set<std::string>& tags,
                       std::int64_t created_ms);
   std::int64_t now_ms() const { return clock_.now_microseconds() / 1000; }
@@ -222,8 +223,16 @@ std::optional<bool> LocalMetadata::is_held(const RunRecord& run) const {
   return errno == EWOULDBLOCK || errno == EINTR ? std::optional(true) : std::nullopt;
 }
 
+/// Otherwise the task would be made in a place that no reader sees.
+void LocalMetadata::require_run(const RunRecord& run) const {
+  if (file_size(folder({run.flow, run.run}) + std::string(self_file))) return;
+  throw Error(ErrorCode::not_found, "there is no run '" + run.flow + '/' + run.run + "' in '" + root_ +
+                                        "'; has the folder been removed or moved while it ran?");
+}
+
 void LocalMetadata::add_task(const RunRecord& run, const std::string& step, const std::string& task,
                              std::int64_t created_ms, const std::vector<Datum>& data) {
+  require_run(run);
   const auto step_file = folder({run.flow, run.run, step}) + std::string(self_file);
   // Of thousands of tasks one makes the step; looking is cheaper than trying. Two that meet write the same.
   if (!file_size(step_file)) {
@@ -261,7 +270,12 @@ void LocalMetadata::add_data(const RunRecord& run, const std::string& step, cons
                              const std::vector<Datum>& data) {
   const auto meta = folder({run.flow, run.run, step, task}) + "/_meta/";
   const Place place{.flow = run.flow, .run = run.run, .step = step, .task = task};
-  const auto now = now_ms();
+  auto now = now_ms();
+  if (!data.empty() && data.front().attempt.value_or(0) > 0) {
+    // Readers go by the newest data, and the clock may have been set back since the attempt before.
+    const auto earlier = this->data(run.flow, run.run, step, task);
+    if (!earlier.empty()) now = std::max(now, earlier.front().created_ms + 1);
+  }
   for (auto datum : data) {
     datum.created_ms = now;
     add_datum(run, place, meta, std::move(datum));

@@ -31,6 +31,7 @@ using testing::UnorderedElementsAre;
 class HandWoundClock final : public Clock {
  public:
   std::int64_t now_microseconds() override { return now; }
+  std::int64_t steady_microseconds() override { return now; }
   std::atomic<std::int64_t> now = 1795443040916463;
 };
 
@@ -137,6 +138,30 @@ TEST_F(LocalMetadata, ARetryKeepsTheTasksTimeOfCreation) {
   EXPECT_EQ(metadata_->task("Lin", run.run, "start", "1")->created_ms, 1000);
   EXPECT_EQ(metadata_->newest_datum("Lin", run.run, "start", "1", "attempt")->value, "1");
   EXPECT_THAT(metadata_->data("Lin", run.run, "start", "1"), SizeIs(2));
+}
+
+TEST_F(LocalMetadata, DataOfARetryAreNewerThoughTheClockWasSetBack) {
+  const auto run = metadata_->create_run("Lin", {});
+  metadata_->add_task(run, "start", "1", 1000);
+  const auto write_attempt = [&](int attempt) {
+    const auto number = std::to_string(attempt);
+    metadata_->add_data(run, "start", "1", {{.field = "attempt", .value = number, .attempt = attempt}});
+    metadata_->add_data(run, "start", "1", {{.field = "attempt-done", .value = number, .attempt = attempt}});
+  };
+  write_attempt(0);
+  clock_.now = clock_.now - 3'600'000'000;
+  write_attempt(1);
+  EXPECT_EQ(metadata_->newest_datum("Lin", run.run, "start", "1", "attempt")->value, "1");
+  EXPECT_EQ(metadata_->data("Lin", run.run, "start", "1").front().attempt, 1);
+  EXPECT_THAT(metadata_->done_attempts("Lin", run.run, "start", "1"), ElementsAre(0, 1));
+}
+
+TEST_F(LocalMetadata, ATaskOfARunThatIsGoneIsRefused) {
+  const auto run = metadata_->create_run("Lin", {});
+  std::filesystem::remove_all(root_);
+  const auto words = error_of([&] { metadata_->add_task(run, "start", "1", 1000); }, ErrorCode::not_found);
+  EXPECT_THAT(words, HasSubstr("there is no run 'Lin/" + run.run + "' in '" + root_ + "'"));
+  EXPECT_FALSE(std::filesystem::exists(root_));
 }
 
 TEST_F(LocalMetadata, UnknownParentsHaveNoChildren) {

@@ -86,9 +86,10 @@ class Metadata {
   /// without locks.
   virtual std::optional<bool> is_held(const RunRecord& run) const = 0;
   /// Makes the step and task objects, where they are new, and the first data of this attempt. `created_ms`: strictly
-  /// increasing within a run, given by the scheduler.
+  /// increasing within a run, given by the scheduler. Error(not_found) when the run has no record, or none any more.
   virtual void add_task(const RunRecord& run, const std::string& step, const std::string& task, std::int64_t created_ms,
                         const std::vector<Datum>& data) = 0;
+  /// Data of a later attempt are newer than those of an earlier one, whatever the clock says.
   virtual void add_data(const RunRecord& run, const std::string& step, const std::string& task,
                         const std::vector<Datum>& data) = 0;
   /// One pointer file per artifact.

@@ -77,6 +77,11 @@ class Reader {
     return origin;
   }
 
+  std::optional<OriginTask> read_attempt(const datastore::TaskPath& task, int attempt) {
+    auto artifacts = tasks_.read(task, attempt);
+    return artifacts ? understand(graph_.at(task.step), task, std::move(*artifacts)) : std::nullopt;
+  }
+
  private:
   struct Candidate {
     std::size_t step;
@@ -107,12 +112,17 @@ class Reader {
 
   /// Nothing for a task that is not done, or did not end well.
   std::optional<OriginTask> read_task(const Candidate& candidate) {
+    const datastore::TaskPath path{run_, graph_.step(candidate.step).name, candidate.task};
+    auto artifacts = tasks_.read(path);
+    return artifacts ? understand(candidate.step, path, std::move(*artifacts)) : std::nullopt;
+  }
+
+  std::optional<OriginTask> understand(std::size_t step, const datastore::TaskPath& path,
+                                       datastore::ArtifactTable artifacts) {
     OriginTask task;
-    task.path = {run_, graph_.step(candidate.step).name, candidate.task};
-    task.step = candidate.step;
-    auto artifacts = tasks_.read(task.path);
-    if (!artifacts) return std::nullopt;
-    task.artifacts = std::move(*artifacts);
+    task.path = path;
+    task.step = step;
+    task.artifacts = std::move(artifacts);
     const auto source = datastore::make_artifact_source(blobs_, flow(), task.path, task.artifacts);
     if (!artifact(*source, "_task_ok", [](const Value& value) { return value.as_boolean(); })) return std::nullopt;
     for (const auto& frame : source->foreach_stack()) task.foreach_indices.push_back(frame.index);
@@ -185,6 +195,11 @@ class Reader {
 OriginRun read_origin_run(const model::Graph& graph, const std::string& run, const std::set<std::size_t>& left_out,
                           Stores stores) {
   return Reader(graph, run, stores).read(left_out);
+}
+
+std::optional<OriginTask> read_attempt(const model::Graph& graph, const datastore::TaskPath& task, int attempt,
+                                       Stores stores) {
+  return Reader(graph, task.run, stores).read_attempt(task, attempt);
 }
 
 }  // namespace metaflow::runtime

@@ -37,4 +37,8 @@ struct OriginRun {
 OriginRun read_origin_run(const model::Graph& graph, const std::string& run, const std::set<std::size_t>& left_out,
                           Stores stores);
 
+/// The same of one attempt, of any run; nothing when it is not done or did not end well.
+std::optional<OriginTask> read_attempt(const model::Graph& graph, const datastore::TaskPath& task, int attempt,
+                                       Stores stores);
+
 }  // namespace metaflow::runtime

@@ -21,6 +21,7 @@
 #include "base/system_error.hpp"
 #include "runtime/conduct.hpp"
 #include "runtime/parameters_task.hpp"
+#include "runtime/recovering_launcher.hpp"
 
 namespace metaflow::runtime {
 namespace {
@@ -60,7 +61,7 @@ class SignalWatch {
 /// The one place where a run waits.
 class Loop {
  public:
-  Loop(Launcher& launcher, Clock& clock) : launcher_(launcher), clock_(clock), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+  Loop(const Launcher& launcher, Clock& clock) : clock_(clock), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     for (const int descriptor : {launcher.descriptor(), signals_.descriptor()}) {
       epoll_event event{EPOLLIN, {.fd = descriptor}};
       if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event) != 0)
@@ -74,8 +75,8 @@ class Loop {
     return interrupted_by_;
   }
 
-  /// Drives the run to its end.
-  void drive(Scheduler& scheduler, RunLog& run_log) {
+  /// Drives the run to its end. `launcher` has the descriptor of the one that the loop was made for.
+  void drive(Scheduler& scheduler, Launcher& launcher, RunLog& run_log) {
     while (true) {
       scheduler.launch_ready();
       if (scheduler.finished()) return;
@@ -84,7 +85,7 @@ class Loop {
         run_log.flush();
         is_ready(milliseconds_until(scheduler.next_deadline()));
       }
-      for (const auto& event : launcher_.take_events()) scheduler.take(event);
+      for (const auto& event : launcher.take_events()) scheduler.take(event);
       while (const int number = signals_.take()) {
         interrupted_by_ = number;
         scheduler.interrupt(number);
@@ -102,11 +103,10 @@ class Loop {
     constexpr std::int64_t longest = 3'600'000;
     const auto left = deadline_us == std::numeric_limits<std::int64_t>::max()
                           ? longest
-                          : (deadline_us - clock_.now_microseconds() + 999) / 1000;
+                          : (deadline_us - clock_.steady_microseconds() + 999) / 1000;
     return static_cast<int>(std::clamp<std::int64_t>(left, 0, longest));
   }
 
-  Launcher& launcher_;
   Clock& clock_;
   SignalWatch signals_;
   FileDescriptor epoll_;
@@ -158,6 +158,16 @@ void print_end(const RunEnd& end, const std::string& run, const RunOptions& opti
   throw Error(cause.code(), cause.what(), "Cannot write to standard output");
 }
 
+/// Somebody may have removed the store meanwhile: then nothing of the run can be found again, however it went.
+void require_records(const metadata::RunRecord& run, const Stores& stores) {
+  if (stores.metadata.run(run.flow, run.run)) return;
+  throw Error(ErrorCode::not_found,
+              fmt::format("The records of run {}/{} are not in {} any more: they were removed or moved while it ran. "
+                          "Start a new run.",
+                          run.flow, run.run, stores.objects.root()),
+              "Run lost");
+}
+
 /// As if nobody had caught it: whoever started us sees which signal it was.
 void die_by(int signal_number) {
   ::signal(signal_number, SIG_DFL);
@@ -176,8 +186,10 @@ RunEnd conduct_in(Loop& loop, const FlowProgram& program, const RunOptions& opti
   }
   if (!beginning) return {};
   datastore::TaskStore logs(stores.objects, program.flow.name);
-  Scheduler scheduler(program, run, options, logs, launcher, clock, run_log, std::move(*beginning));
-  loop.drive(scheduler, run_log);
+  RecoveringLauncher recovering(launcher, program.flow, run, stores);
+  Scheduler scheduler(program, run, options, logs, recovering, clock, run_log, std::move(*beginning));
+  loop.drive(scheduler, recovering, run_log);
+  if (loop.interrupted_by() == 0) require_records(run, stores);
   return scheduler.end();
 }
 

@@ -57,7 +57,7 @@ Scheduler::Scheduler(const FlowProgram& program, const metadata::RunRecord& run,
       next_task_(beginning.next_task),
       last_created_ms_(std::max(run.created_ms, beginning.last_created_ms)),
       origin_run_id_(std::move(beginning.origin_run_id)),
-      started_us_(clock.now_microseconds()),
+      started_us_(clock.steady_microseconds()),
       next_progress_us_(started_us_ + progress_interval_us) {
   for (const auto& step : program.flow.steps) settings_.push_back(model::step_settings(step));
   for (std::size_t i = 0; i < beginning.done.size(); ++i) counts_[i].done = beginning.done[i];
@@ -73,7 +73,7 @@ bool Scheduler::has_slot() const noexcept {
 }
 
 void Scheduler::launch_ready() {
-  while (has_slot() && !waiting_.empty() && waiting_.begin()->first <= now()) {
+  while (has_slot() && !waiting_.empty() && waiting_.begin()->first <= steady()) {
     auto task = std::move(waiting_.extract(waiting_.begin()).mapped());
     start(std::move(task.planned), std::move(task.request));
   }
@@ -157,7 +157,7 @@ void Scheduler::refuse(Running refused, const Error& error) {
     return fail_node(*refused.gang, refused.planned.branch, {.task = request.task, .why = error.what()});
   if (request.attempt > 0 || request.failure) {
     FailedAttempt before{.task = request.task, .why = "There was no room for it."};
-    waiting_.emplace(now(), Waiting{std::move(refused.planned), std::move(request), std::move(before)});
+    waiting_.emplace(steady(), Waiting{std::move(refused.planned), std::move(request), std::move(before)});
   } else {
     plan_.put_back(std::move(refused.planned));
     --next_task_;  // nobody has seen its id yet
@@ -183,7 +183,7 @@ void Scheduler::on_started(Running& task, const Started& event) {
   run_log_.task_line(now(), task.head, text, Tone::system);
   // Official leaves control tasks without a limit, too: such a task ends with the nodes that it serves.
   if (const auto& limit = settings_[task.planned.step].timeout; limit && !is_fallback && !task.request.is_control())
-    set_due(task, now() + std::chrono::microseconds(*limit).count());
+    set_due(task, steady() + std::chrono::microseconds(*limit).count());
 }
 
 void Scheduler::on_output(Running& task, const Output& event) {
@@ -333,7 +333,7 @@ void Scheduler::try_again(Waiting failed) {
     return start(std::move(failed.planned), std::move(request));
   run_log_.task_line(now(), fmt::format("{}/{}/{}", request.run, request.step, request.task),
                      fmt::format("Task will be retried in {}.", duration_text(delay)), Tone::system);
-  waiting_.emplace(now() + std::chrono::microseconds(delay).count(), std::move(failed));
+  waiting_.emplace(steady() + std::chrono::microseconds(delay).count(), std::move(failed));
 }
 
 void Scheduler::set_due(Running& task, std::int64_t microseconds) {
@@ -356,7 +356,7 @@ void Scheduler::come_due(Entry entry) {
 /// Its descendants die with it: the launcher sees to that.
 void Scheduler::kill(Running& task) {
   launcher_.signal(task.handle, SIGKILL);
-  if (!std::exchange(task.killed, true)) set_due(task, now() + death_us);
+  if (!std::exchange(task.killed, true)) set_due(task, steady() + death_us);
 }
 
 void Scheduler::store_logs(Running& task) {
@@ -408,7 +408,7 @@ void Scheduler::announce_termination() {
   for (auto& [handle, task] : running_) store_logs(task);
   for (const auto& [time, task] : waiting_) add_failure(task);
   waiting_.clear();
-  grace_ends_us_ = now() + grace_period_us;
+  grace_ends_us_ = steady() + grace_period_us;
 }
 
 void Scheduler::kill_rest() {
@@ -416,7 +416,7 @@ void Scheduler::kill_rest() {
     run_log_.run_line(now(),
                       fmt::format("Killing {} remaining tasks after having waited for {} seconds -- some tasks may not "
                                   "exit cleanly",
-                                  running_.size(), (now() - (grace_ends_us_ - grace_period_us)) / second_us),
+                                  running_.size(), (steady() - (grace_ends_us_ - grace_period_us)) / second_us),
                       Tone::bad);
   flush_notice();
   for (auto& [handle, task] : running_) kill(task);
@@ -427,9 +427,9 @@ void Scheduler::flush_notice() {
 }
 
 void Scheduler::on_time() {
-  while (!due_.empty() && due_.begin()->first <= now()) come_due(running_.find(due_.begin()->second));
-  if (stopping_ && !grace_over_ && now() >= grace_ends_us_) kill_rest();
-  if (now() < next_progress_us_) return;
+  while (!due_.empty() && due_.begin()->first <= steady()) come_due(running_.find(due_.begin()->second));
+  if (stopping_ && !grace_over_ && steady() >= grace_ends_us_) kill_rest();
+  if (steady() < next_progress_us_) return;
   next_progress_us_ += progress_interval_us;
   if (!stopping_) show_progress();
 }
@@ -439,7 +439,7 @@ std::int64_t Scheduler::next_deadline() const noexcept {
   if (stopping_)
     next = grace_over_ ? std::numeric_limits<std::int64_t>::max() : grace_ends_us_;
   else if (run_log_.on_terminal())
-    next = std::min(next, now() + status_interval_us);
+    next = std::min(next, steady() + status_interval_us);
   if (!due_.empty()) next = std::min(next, due_.begin()->first);
   if (has_slot() && !waiting_.empty()) next = std::min(next, waiting_.begin()->first);
   return next;
@@ -485,7 +485,7 @@ std::string Scheduler::status_line() const {
   for (const auto& count : counts_) done += count.done;
   const auto queued = plan_.ready_count();
   if (done + queued + running_.size() < wide || stopping_) return {};
-  const auto seconds = static_cast<double>(std::max<std::int64_t>(now() - started_us_, 1)) / second_us;
+  const auto seconds = static_cast<double>(std::max<std::int64_t>(steady() - started_us_, 1)) / second_us;
   const auto rate = static_cast<double>(done) / seconds;
   const auto left = rate > 0 ? static_cast<double>(queued + running_.size()) / rate : 0;
   return fmt::format("{} running, {} done, {} queued; {:.0f} tasks/s, about {:.0f} s left", running_.size(), done,

@@ -60,9 +60,9 @@ class Scheduler {
   void take(const LauncherEvent& event);
   /// Ctrl-C and its like: no new launches; running tasks may end in the next seconds. The second time they are killed.
   void interrupt(int signal_number);
-  /// Whatever is due by the clock: limits of tasks, the end of the grace period, progress lines.
+  /// Whatever is due: limits of tasks, the end of the grace period, progress lines.
   void on_time();
-  /// When on_time() has to be called at the latest, by the clock.
+  /// When on_time() has to be called at the latest, by the steady clock.
   std::int64_t next_deadline() const noexcept;
   /// Stores collected log lines, and refreshes the status line.
   void end_turn();
@@ -127,7 +127,8 @@ class Scheduler {
   void flush_notice();
   void show_progress();
   std::string status_line() const;
-  std::int64_t now() const { return clock_.now_microseconds(); }
+  std::int64_t now() const { return clock_.now_microseconds(); }        // for what is shown and stored
+  std::int64_t steady() const { return clock_.steady_microseconds(); }  // for whatever is due
   std::string pathspec(const FinishedTask& task) const;
 
   const FlowProgram& program_;

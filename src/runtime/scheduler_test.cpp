@@ -28,11 +28,13 @@ using testing::StartsWith;
 
 class HandWoundClock final : public Clock {
  public:
-  std::int64_t now_microseconds() override { return time_; }
+  std::int64_t now_microseconds() override { return time_ - set_back_; }
+  std::int64_t steady_microseconds() override { return time_; }
   void wind(std::int64_t microseconds) { time_ += microseconds; }
+  void set_back(std::int64_t microseconds) { set_back_ += microseconds; }
 
  private:
-  std::int64_t time_ = 1'795'443'040'000'000;
+  std::int64_t time_ = 1'795'443'040'000'000, set_back_ = 0;
 };
 
 /// Runs nothing: a script says how each attempt ends. Attempts without an end hang until they are killed; whenever only

@@ -65,7 +65,8 @@ struct Survive {
   void work(const mf::Current& current) {
     before = "set in attempt " + std::to_string(current.retry_count);
     const std::string& what = *how;
-    if (what == "throw" || (what == "throw_then_hang" && current.retry_count == 0)) throw std::runtime_error("boom");
+    if (what == "throw" || what == "throw_and_fail" || (what == "throw_then_hang" && current.retry_count == 0))
+      throw std::runtime_error("boom");
     if (what == "throw_then_hang") hang();
     if (what == "exit") ::_exit(3);
     if (what == "exit_for_good") ::_exit(202);
@@ -78,6 +79,7 @@ struct Survive {
     if (*how == "wait") leave_stubborn_process(*folder + "/left"), announce(*folder), hang();
   }
   void bare(const mf::Current& current) {
+    if (*how == "throw_and_fail" && !current.origin_run_id) throw std::runtime_error("until it is resumed");
     variables = variable("SURVIVE_PLAIN") + ' ' + variable("SURVIVE_SECRET");
     if (*how == "throw_once" && current.retry_count == 0) throw std::runtime_error("first time");
     if (*how == "hang") hang();
