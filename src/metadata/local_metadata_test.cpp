@@ -142,7 +142,7 @@ TEST_F(LocalMetadata, ARetryKeepsTheTasksTimeOfCreation) {
 
 TEST_F(LocalMetadata, DataOfARetryAreNewerThoughTheClockWasSetBack) {
   const auto run = metadata_->create_run("Lin", {});
-  metadata_->add_task(run, "start", "1", 1000);
+  metadata_->add_task(run, "start", "1", 1000, {});
   const auto write_attempt = [&](int attempt) {
     const auto number = std::to_string(attempt);
     metadata_->add_data(run, "start", "1", {{.field = "attempt", .value = number, .attempt = attempt}});
@@ -159,7 +159,7 @@ TEST_F(LocalMetadata, DataOfARetryAreNewerThoughTheClockWasSetBack) {
 TEST_F(LocalMetadata, ATaskOfARunThatIsGoneIsRefused) {
   const auto run = metadata_->create_run("Lin", {});
   std::filesystem::remove_all(root_);
-  const auto words = error_of([&] { metadata_->add_task(run, "start", "1", 1000); }, ErrorCode::not_found);
+  const auto words = error_of([&] { metadata_->add_task(run, "start", "1", 1000, {}); }, ErrorCode::not_found);
   EXPECT_THAT(words, HasSubstr("there is no run 'Lin/" + run.run + "' in '" + root_ + "'"));
   EXPECT_FALSE(std::filesystem::exists(root_));
 }

@@ -39,6 +39,7 @@ class SpinLauncher final : public Launcher {
     launcher_.launch(attempt, own);
   }
   void signal(AttemptHandle attempt, int number) override { launcher_.signal(attempt, number); }
+  void let_finish(AttemptHandle attempt) override { launcher_.let_finish(attempt); }
   int descriptor() const override { return launcher_.descriptor(); }
   std::vector<LauncherEvent> take_events() override { return launcher_.take_events(); }
 
