@@ -145,11 +145,12 @@ int execute_spin(Invocation& invocation) {
     replacements = read_replacements(invocation.own.text("artifacts-module"));
   const auto origin_root = find_datastore_root(invocation, false), root = find_spin_datastore_root(invocation);
   // Before anything large is in memory: the task is a copy of this process.
-  const auto launcher = compute::make_fork_launcher([&](const runtime::TaskRequest& request, const runtime::AwaitNodes&) {
-    LocalStores stores(root), of_origin(origin_root);
-    return runtime::execute_spun_task(program, request, stores.both(), of_origin.objects(), replacements, keeps,
-                                      system_clock());
-  });
+  const auto launcher =
+      compute::make_fork_launcher([&](const runtime::TaskRequest& request, const runtime::AwaitNodes&) {
+        LocalStores stores(root), of_origin(origin_root);
+        return runtime::execute_spun_task(program, request, stores.both(), of_origin.objects(), replacements, keeps,
+                                          system_clock());
+      });
   const auto inputs = find_spin_inputs(origin, program.flow, origin_root);
   LocalStores stores(root);
   return runtime::spin_step(program, spin_options(invocation, root, origin.step), inputs, stores.both(), *launcher,
