@@ -33,7 +33,7 @@ def test_a_full_disk_fails_the_run_in_words_and_loses_nothing_finished(project, 
     folder = project.folder / "disk"
     folder.mkdir()
     result = project.run(*namespace, "sh", "-c", SCRIPT, "sh", folder, program("misbehave"), judge())
-    assert "no space left on device; free some space" in result.stderr
+    assert "no space left on device; free some space" in result.stdout + result.stderr
     assert "exit 1\n" in result.stdout
     assert "successful False\n" in result.stdout
     assert "before {'set'}\n" in result.stdout

@@ -155,6 +155,14 @@ std::string draft_path(const std::string& target) {
   return target.substr(0, target.find_last_of('/') + 1) + "tmp" + random_name(8);
 }
 
+void write_into_draft(const std::string& draft, const std::string& target, const std::string& name,
+                      std::string_view bytes) {
+  const auto shown = target + '/' + name;
+  auto file = open_for_writing(draft + '/' + name, O_TRUNC, shown);
+  write_all(file.get(), bytes, shown);
+  close_written(file, shown);
+}
+
 void remove_draft_folder(const std::string& draft, const std::map<std::string, std::string>& files) {
   for (const auto& [name, bytes] : files) ::unlink((draft + '/' + name).c_str());
   ::rmdir(draft.c_str());
@@ -275,7 +283,7 @@ bool create_folder(const std::string& path, const std::map<std::string, std::str
   const auto draft = draft_path(path);
   make_new_directory(draft);
   try {
-    for (const auto& [name, bytes] : files) write_file_in_place(draft + '/' + name, bytes);
+    for (const auto& [name, bytes] : files) write_into_draft(draft, path, name, bytes);
     if (::rename(draft.c_str(), path.c_str()) == 0) return true;
     if (errno != ENOTEMPTY && errno != EEXIST) throw failed("write", path, errno);
     remove_draft_folder(draft, files);
