@@ -83,7 +83,7 @@ std::shared_ptr<const OpenedTask> open_task(const datastore::TaskStore& tasks, c
     throw Error(ErrorCode::not_found,
                 fmt::format("Task {}/{} is not finished, so nothing can start from it.", flow_name, path.text()));
   auto source = datastore::make_artifact_source(blobs, flow_name, path, *artifacts);
-  return std::make_shared<const OpenedTask>(std::move(*artifacts), std::move(source));
+  return std::make_shared<const OpenedTask>(OpenedTask{std::move(*artifacts), std::move(source)});
 }
 
 TaskInputs::TaskInputs(const datastore::TaskStore& tasks, const datastore::BlobStore& blobs, std::string flow_name,
