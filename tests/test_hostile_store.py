@@ -43,24 +43,27 @@ def deep(levels: int) -> bytes:
     return b"[" * levels + b"]" * levels
 
 
+def members_of(text: bytes) -> dict | None:
+    """Nothing if it is no JSON object."""
+    try:
+        members = json.loads(text)
+    except ValueError:
+        return None
+    return members if isinstance(members, dict) else None
+
+
 def other_types(before: bytes) -> bytes:
     """Numbers for texts and texts for numbers, if it is an object at all."""
-    try:
-        members = json.loads(before)
-    except ValueError:
-        return b"7"
-    if not isinstance(members, dict):
+    members = members_of(before)
+    if members is None:
         return b"7"
     return json.dumps({name: str(old) if isinstance(old, int) else 7 for name, old in members.items()}).encode()
 
 
 def nested_members(before: bytes) -> bytes:
     """As deep as no stack would bear, where a value is expected."""
-    try:
-        members = json.loads(before)
-    except ValueError:
-        members = None
-    if not isinstance(members, dict):
+    members = members_of(before)
+    if members is None:
         return deep(100_000)
     texts = (json.dumps(name).encode() + b": " + deep(10_000) for name in members)
     return b"{" + b", ".join(texts) + b"}"
@@ -68,11 +71,8 @@ def nested_members(before: bytes) -> bytes:
 
 def other_values(before: bytes) -> bytes:
     """What stands at the end of each value's range, or is the name of another thing."""
-    try:
-        members = json.loads(before)
-    except ValueError:
-        return b"../../../etc/passwd"
-    if not isinstance(members, dict):
+    members = members_of(before)
+    if members is None:
         return b'"../../../etc/passwd"'
     new = {int: -(2**63), str: "../../\x1b[31m" + "x" * 300, list: ["attempt_id:99999999999", "attempt_id:"]}
     members = {name: new.get(type(old), old) for name, old in members.items()}

@@ -59,6 +59,7 @@ FlowLock FlowLock::share(const storage::ObjectStore& store, const std::string& f
     if (tries == most_tries)
       throw Error(ErrorCode::unavailable,
                   "'" + path + "' has been held by 'metaflow gc' for ten minutes; see whether it hangs");
+    // A flock that waits in the kernel knows no deadline, and the user is to be told of the wait.
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   return FlowLock(std::move(file));

@@ -67,8 +67,8 @@ class RunHold {
 };
 
 /// Runs, tasks, tags and their data of all flows under one root. Local files now, the service later.
-/// Writers are called in the order: create_run, (add_task, then add_data and add_artifacts) per task. Safe to use from several threads and
-/// processes.
+/// Writers are called in the order: create_run, (add_task, then add_data and add_artifacts) per task. Safe to use from
+/// several threads and processes.
 class Metadata {
  public:
   virtual ~Metadata() = default;

@@ -328,6 +328,7 @@ class CloneLeader {
         throw Error(ErrorCode::unavailable,
                     "The resume leader has not cloned all within an hour. Start it again with its identifier.",
                     "Resume failed");
+      // An object store, or a folder shared over a network, announces nothing.
       std::this_thread::sleep_for(std::chrono::milliseconds(500));
     }
   }

@@ -24,6 +24,7 @@ void SharedInput::read(const TaskRequest& request) {
   auto path = datastore::parse_task_path(paths[0]);
   if (path_ == path) return;
   task_ = open_task(tasks_, blobs_, flow_.name, path);
+  // What is asked of a source once, it keeps: the tasks find it in their copy.
   const auto& source = *task_->source;
   source.foreach_stack();
   const auto split = std::ranges::find(flow_.steps, path.step, &model::Step::name);
