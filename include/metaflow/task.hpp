@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <metaflow/buffer.hpp>
@@ -50,6 +51,7 @@ struct Current {
   std::vector<std::string> tags;
   std::vector<ForeachFrame> foreach_stack;  ///< outermost first
   std::optional<Parallel> parallel;         ///< nothing outside a gang
+  int max_user_code_retries = 0;            ///< attempts of the body that may follow the first
   /// Path of a folder for this attempt alone: made when first called, removed after the attempt.
   std::function<std::string()> temporary_folder;
 
@@ -148,6 +150,48 @@ struct ParameterBinding {
   std::function<std::optional<Encoded>(const ParameterContext&)> default_value;
 };
 
+/// An option that the command line of a flow has before the command, beside those of the engine.
+struct FlowOption {
+  /// `pairs` takes two words each time, `repeated` one.
+  enum class Kind { text, flag, repeated, pairs };
+  std::string name;  ///< without `--`
+  Kind kind = Kind::text;
+  std::string type_name = "TEXT";  ///< as help shows it
+  std::string help;
+  std::string off_name;  ///< flags: the option that switches it off
+  std::string variable;  ///< its environment variable without METAFLOW_; empty: the name, upper case. Pairs have none.
+};
+
+/// What the command line says, as far as that does not depend on the code of the flow.
+struct FlowChoices {
+  std::string command;
+  /// Options of the flow's own that were given, by name: one text; `true` or `false` for a flag; all of a repeated one; all
+  /// words of pairs, one after another.
+  std::vector<std::pair<std::string, std::vector<std::string>>> options;
+  /// Decorators for all steps, in order of precedence: each adds what those before it did not.
+  std::vector<std::string> decorators;
+};
+
+/// What a language brings along whose flows are not programs of their own.
+struct LanguageBinding {
+  std::vector<FlowOption> options;
+  std::vector<std::string> command;  ///< starts this program in a fresh process; empty: its executable does
+  std::string script;                ///< how the user calls it, for hints; empty: as argv[0] says
+  bool spawns_tasks = false;         ///< unless the user chooses, each task is a fresh process
+  std::vector<std::string> system_tags;
+  /// Bodies meet their `@timeout` themselves, so that the engine gives them some seconds more.
+  bool interrupts_itself = false;
+  /// Values are left to the language: the engine looks into none of them.
+  bool has_opaque_values = false;
+  /// The flow as it is to be executed, its decorators attached; steps and parameters keep their places. Without it the
+  /// engine attaches the decorators.
+  std::function<model::Flow(const FlowChoices&)> configure;
+  /// Does what fork(2) does.
+  std::function<int()> fork_process;
+  /// Called at the end of a task's process, once its outcome is stored.
+  std::function<void()> leave_process;
+};
+
 /// A flow and the code behind it: all the engine needs to run it.
 struct FlowProgram {
   model::Flow flow;
@@ -155,6 +199,7 @@ struct FlowProgram {
   /// Runs the body of flow.steps[step] and stores what it set, also when it failed. Exceptions of the body become
   /// StepResult::failure; Error thrown by the context while storing passes through.
   std::function<StepResult(std::size_t step, TaskContext& task)> run_step;
+  LanguageBinding binding = {};
 };
 
 /// The command line of a flow program (`run`, `show`, …); returns the exit code. Never throws.

@@ -119,6 +119,9 @@ std::vector<std::string> split_at_commas(const std::string& text) {
   return parts;
 }
 
+// No word of a command line has it inside.
+constexpr char pair_separator = '\0';
+
 /// One parse. CLI11 takes the words apart; what they mean is decided here.
 class Parser {
  public:
@@ -159,17 +162,33 @@ class Parser {
     }
     app_.add_option_function<std::string>("--" + option.name,
                                           [&values, &option](const std::string& value) {
-                                            if (option.kind != OptionKind::repeated) values[option.name].clear();
-                                            values[option.name].push_back(value);
+                                            auto& list = values[option.name];
+                                            if (option.kind == OptionKind::pairs) return add_pair(value, list);
+                                            if (option.kind != OptionKind::repeated) list.clear();
+                                            list.push_back(value);
                                           })
         ->trigger_on_parse();
   }
 
-  /// `--name=value` as two words: CLI11 would take the next word for an empty value.
+  /// As `separated` has joined them.
+  static void add_pair(const std::string& joined, std::vector<std::string>& list) {
+    const auto end = joined.find(pair_separator);
+    list.push_back(joined.substr(0, end));
+    list.push_back(joined.substr(end + 1));
+  }
+
+  /// `--name=value` as two words: CLI11 would take the next word for an empty value. The two words of a pair as one.
   std::vector<std::string> separated(const std::vector<std::string>& words) const {
     std::vector<std::string> separate;
     bool is_value = false;
     for (auto word = words.begin(); word != words.end(); ++word) {
+      if (!is_value && takes_pair(*word)) {
+        if (words.end() - word < 3) throw usage("Option '" + *word + "' needs two values.");
+        separate.push_back(*word);
+        separate.push_back(word[1] + pair_separator + word[2]);
+        word += 2;
+        continue;
+      }
       if (!is_value && ends_options(*word)) {
         separate.insert(separate.end(), word, words.end());
         break;
@@ -193,7 +212,13 @@ class Parser {
 
   bool takes_value(const std::string& word) const {
     return std::any_of(command_.options.begin(), command_.options.end(), [&](const Option& option) {
-      return option.kind != OptionKind::flag && word == "--" + option.name;
+      return option.kind != OptionKind::flag && option.kind != OptionKind::pairs && word == "--" + option.name;
+    });
+  }
+
+  bool takes_pair(const std::string& word) const {
+    return std::any_of(command_.options.begin(), command_.options.end(), [&](const Option& option) {
+      return option.kind == OptionKind::pairs && word == "--" + option.name;
     });
   }
 
@@ -233,6 +258,7 @@ class Parser {
   }
 
   void read_environment(const Option& option, const std::string& prefix) {
+    if (option.kind == OptionKind::pairs) return;
     const auto variable = option.environment_variable(prefix);
     const char* value = std::getenv(variable.c_str());
     if (value == nullptr || (*value == '\0' && !option.is_parameter)) return;

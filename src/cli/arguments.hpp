@@ -11,7 +11,8 @@
 /// variables and help.
 namespace metaflow::cli {
 
-enum class OptionKind { flag, text, integer, repeated };
+/// `pairs` takes two words each time: `--config NAME PATH`.
+enum class OptionKind { flag, text, integer, repeated, pairs };
 
 /// Whether help shows an option, or it is only accepted: for those that Python flows have and C++ flows need not.
 enum class Visibility { shown, accepted };
@@ -60,6 +61,7 @@ class Arguments {
   std::optional<std::string> optional_text(const std::string& option) const;
   long integer(const std::string& option) const;
   bool flag(const std::string& option) const { return text(option) == "true"; }
+  /// All values of a repeated option; of pairs, all words one after another.
   const std::vector<std::string>& list(const std::string& option) const;
   std::optional<std::string> argument(std::size_t i) const;
   const std::vector<std::string>& arguments() const { return positional_; }

@@ -17,7 +17,7 @@ namespace {
 
 constexpr const char* environment_prefix = "METAFLOW";
 
-void describe_nothing(Command&, const model::Flow&) {}
+void describe_nothing(Command&, const FlowProgram&) {}
 
 std::string program_name(const Invocation& invocation) {
   // `metaflow hello.cpp` is one name: what to type again.
@@ -25,9 +25,9 @@ std::string program_name(const Invocation& invocation) {
   return std::filesystem::path(invocation.script).filename().string();
 }
 
-Command described(const FlowCommand& command, const model::Flow& flow, const std::string& group = "") {
+Command described(const FlowCommand& command, const FlowProgram& program, const std::string& group = "") {
   Command table{.name = group + command.name, .summary = command.summary};
-  command.describe(table, flow);
+  command.describe(table, program);
   return table;
 }
 
@@ -48,7 +48,7 @@ std::vector<Command> shown_commands(const std::vector<FlowCommand>& commands) {
 }
 
 std::string top_level_help(const Invocation& invocation) {
-  auto options = top_level_options();
+  auto options = top_level_options(invocation.program);
   options.description = invocation.program.flow.documentation;
   const auto program = program_name(invocation);
   return help_text(program, options, environment_prefix, shown_commands(flow_commands())) +
@@ -94,16 +94,19 @@ int execute_command(Invocation& invocation, const FlowCommand& command, const st
   if (command.parts != nullptr)
     if (const auto part = std::ranges::find_if(*command.parts, is_part); part != command.parts->end())
       return execute_command(invocation, *part, {words.begin() + 1, words.end()}, group + command.name + ' ');
-  const auto table = described(command, invocation.program.flow, group);
+  const auto table = described(command, invocation.program, group);
   return with_usage(invocation, table, [&] {
     if (command.execute == nullptr) return execute_part(invocation, command, table, words);
     const auto prefix = environment_prefix_of(table.name);
-    const auto top = top_level_options();
+    const auto top = top_level_options(invocation.program);
     const bool wants_help = std::ranges::find(words, "--help") != words.end();
     // Help reads no configuration: it works however damaged that is.
     if (!wants_help) show_banner(invocation);
     invocation.own = parse_arguments(table, words, prefix, Followed::by_arguments, &top);
-    if (!invocation.own.help_wanted()) return command.execute(invocation);
+    if (!invocation.own.help_wanted()) {
+      prepare_flow(invocation, table.name, command.decorators);
+      return command.execute(invocation);
+    }
     print(help_text(program_name(invocation), table, prefix,
                     command.parts == nullptr ? std::vector<Command>() : shown_commands(*command.parts)));
     return 0;
@@ -113,13 +116,12 @@ int execute_command(Invocation& invocation, const FlowCommand& command, const st
 /// The options of the command in use are those that may have been put before it by mistake.
 Command misplaced_options(const Invocation& invocation, const std::vector<std::string>& words) {
   for (const auto& each : flow_commands())
-    if (std::find(words.begin(), words.end(), each.name) != words.end())
-      return described(each, invocation.program.flow);
+    if (std::find(words.begin(), words.end(), each.name) != words.end()) return described(each, invocation.program);
   return {};
 }
 
 int execute_program(Invocation& invocation, const std::vector<std::string>& words) {
-  const auto table = top_level_options();
+  const auto table = top_level_options(invocation.program);
   const FlowCommand* command = nullptr;
   std::vector<std::string> rest;
   const int code = with_usage(invocation, table, [&] {
@@ -136,15 +138,22 @@ int execute_program(Invocation& invocation, const std::vector<std::string>& word
   return execute_command(invocation, *command, rest);
 }
 
+std::string script_of(const FlowProgram& program, int argc, char** argv) {
+  if (!program.binding.script.empty()) return program.binding.script;
+  return argc > 0 ? argv[0] : program.flow.name;
+}
+
 }  // namespace
 
 const std::vector<FlowCommand>& flow_commands() {
   constexpr auto shown = Visibility::shown, hidden = Visibility::accepted;
+  constexpr auto all = MoreDecorators::all, given = MoreDecorators::given;
   static const std::vector<FlowCommand> commands = {
-      {"run", "Run the flow on this machine.", shown, describe_run, execute_run},
-      {"resume", "Continue a run: execute what an earlier one left unfinished.", shown, describe_resume,
-       execute_resume},
-      {"spin", "Execute one step alone, with the inputs of an earlier run.", shown, describe_spin, execute_spin},
+      {"run", "Run the flow on this machine.", shown, describe_run, execute_run, nullptr, all},
+      {"resume", "Continue a run: execute what an earlier one left unfinished.", shown, describe_resume, execute_resume,
+       nullptr, all},
+      {"spin", "Execute one step alone, with the inputs of an earlier run.", shown, describe_spin, execute_spin,
+       nullptr, all},
       {"check", "Check that the flow is valid (default).", shown, describe_check, execute_check},
       {"show", "Show the steps of the flow.", shown, describe_nothing, execute_show},
       {"dump", "Show the artifacts of a task, or of all tasks of a step.", shown, describe_dump, execute_dump},
@@ -157,7 +166,8 @@ const std::vector<FlowCommand>& flow_commands() {
       {"output-raw", "Show the graph of the flow in full.", shown, describe_output_raw, execute_output_raw},
       {"version", "Show the version of Metaflow.", shown, describe_nothing, execute_version},
       {"help", "Show this list.", shown, describe_nothing, execute_help},
-      {"step", "Execute one task; how tasks are started again by themselves.", hidden, describe_step, execute_step},
+      {"step", "Execute one task; how tasks are started again by themselves.", hidden, describe_step, execute_step,
+       nullptr, given},
   };
   return commands;
 }
@@ -177,7 +187,7 @@ int execute_help(Invocation& invocation) {
 namespace metaflow {
 
 int run_command_line(const FlowProgram& program, int argc, char** argv) {
-  cli::Invocation invocation{.program = program, .script = argc > 0 ? argv[0] : program.flow.name};
+  cli::Invocation invocation{.program = program, .script = cli::script_of(program, argc, argv)};
   try {
     const int code = cli::execute_program(invocation, {argv + std::min(argc, 1), argv + argc});
     cli::flush_output();

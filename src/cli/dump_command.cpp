@@ -85,7 +85,7 @@ Value values_of(const ArtifactSource& source, const Selection& selection) {
 
 }  // namespace
 
-void describe_dump(Command& command, const model::Flow&) {
+void describe_dump(Command& command, const FlowProgram&) {
   command.description =
       "Show the artifacts that a finished task left, or all finished tasks of a step. INPUT-PATH is run/step or "
       "run/step/task.";

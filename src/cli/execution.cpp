@@ -6,6 +6,7 @@
 
 #include "base/clock.hpp"
 #include "base/configuration.hpp"
+#include "cli/commands.hpp"
 #include "cli/decospec.hpp"
 #include "compute/launchers.hpp"
 #include "runtime/step_command.hpp"
@@ -14,27 +15,44 @@
 namespace metaflow::cli {
 namespace {
 
-/// What starts a task of this run in a fresh process.
-compute::StepProgram step_program(const Invocation& invocation, const std::string& root,
-                                  const std::vector<std::string>& decospecs) {
-  std::vector<std::string> words = {invocation.script,  "--quiet",
-                                    "--metadata",       "local",
-                                    "--environment",    "local",
-                                    "--datastore",      "local",
-                                    "--event-logger",   "nullSidecarLogger",
-                                    "--monitor",        "nullSidecarMonitor",
-                                    "--datastore-root", root};
-  for (const auto& spec : decospecs) {
-    words.emplace_back("--with");
-    words.push_back(spec);
+/// The words by which an option of the flow's own is given again.
+std::vector<std::string> words_of(const FlowOption& option, const std::vector<std::string>& values) {
+  const auto name = "--" + option.name;
+  if (option.kind == FlowOption::Kind::flag) {
+    if (values.front() == "true") return {name};
+    return option.off_name.empty() ? std::vector<std::string>() : std::vector{"--" + option.off_name};
   }
-  return {"/proc/self/exe", std::move(words)};
+  const std::size_t at_once = option.kind == FlowOption::Kind::pairs ? 2 : 1;
+  std::vector<std::string> words;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i % at_once == 0) words.push_back(name);
+    words.push_back(values[i]);
+  }
+  return words;
+}
+
+/// What starts a task of this run in a fresh process.
+compute::StepProgram step_program(const Invocation& invocation, const std::string& root) {
+  const auto& binding = invocation.program.binding;
+  auto words = binding.command.empty() ? std::vector{invocation.script} : binding.command;
+  const auto path = binding.command.empty() ? std::string("/proc/self/exe") : words.front();
+  const auto add = [&](const std::vector<std::string>& more) { words.insert(words.end(), more.begin(), more.end()); };
+  add({"--quiet", "--metadata", "local", "--environment", "local", "--datastore", "local"});
+  add({"--event-logger", "nullSidecarLogger", "--monitor", "nullSidecarMonitor", "--datastore-root", root});
+  for (const auto& option : binding.options)
+    if (invocation.top.given(option.name)) add(words_of(option, invocation.top.list(option.name)));
+  for (const auto& spec : all_decospecs(invocation)) add({"--with", spec});
+  return {path, std::move(words)};
 }
 
 /// What the forked tasks of a run share, made before they are: they find it in their memory.
 struct ForkedTasks {
   ForkedTasks(const FlowProgram& flow_program, const std::string& root)
-      : program(flow_program), stores(root), input(program.flow, stores.both().objects) {}
+      : program(flow_program),
+        stores(root),
+        input(program.flow, stores.both().objects,
+              program.binding.has_opaque_values ? runtime::SharedInput::Lists::left_alone
+                                                : runtime::SharedInput::Lists::read) {}
 
   const FlowProgram& program;
   LocalStores stores;
@@ -48,7 +66,7 @@ std::unique_ptr<runtime::Launcher> make_forks(const FlowProgram& program, const 
         return runtime::execute_task(tasks->program, request, tasks->stores.both(), system_clock(), await_nodes,
                                      &tasks->input);
       },
-      [tasks](const runtime::TaskRequest& request) { tasks->input.prepare(request); });
+      [tasks](const runtime::TaskRequest& request) { tasks->input.prepare(request); }, process_hooks(program));
 }
 
 /// Shows the command line of each task (METAFLOW_DEBUG_SUBCOMMAND), whichever way it is started.
@@ -74,12 +92,11 @@ class TellingLauncher final : public runtime::Launcher {
   std::vector<std::string> words_;
 };
 
-std::unique_ptr<runtime::Launcher> make_launcher(const Invocation& invocation, const FlowProgram& program,
-                                                 const std::string& root, const std::vector<std::string>& decospecs) {
-  auto fresh_process = step_program(invocation, root, decospecs);
+std::unique_ptr<runtime::Launcher> make_launcher(const Invocation& invocation, const std::string& root) {
+  auto fresh_process = step_program(invocation, root);
   const auto words = fresh_process.arguments;
   auto launcher = invocation.own.text("isolation") == "spawn" ? compute::make_spawn_launcher(std::move(fresh_process))
-                                                              : make_forks(program, root);
+                                                              : make_forks(invocation.program, root);
   const char* debug = std::getenv("METAFLOW_DEBUG_SUBCOMMAND");
   if (debug == nullptr || *debug == '\0' || *debug == '0') return launcher;
   return std::make_unique<TellingLauncher>(std::move(launcher), words);
@@ -106,7 +123,24 @@ std::vector<std::string> all_decospecs(const Invocation& invocation) {
   return specs;
 }
 
-void add_execution_options(Command& command) {
+void prepare_flow(Invocation& invocation, const std::string& command, MoreDecorators decorators) {
+  auto& program = invocation.program;
+  auto specs = decorators == MoreDecorators::all ? all_decospecs(invocation) : invocation.top.list("with");
+  if (!program.binding.configure) {
+    if (decorators != MoreDecorators::none) apply_decospecs(program.flow, specs);
+    return;
+  }
+  FlowChoices choices{.command = command, .options = {}, .decorators = std::move(specs)};
+  for (const auto& option : program.binding.options)
+    if (invocation.top.given(option.name)) choices.options.emplace_back(option.name, invocation.top.list(option.name));
+  program.flow = program.binding.configure(choices);
+}
+
+compute::ProcessHooks process_hooks(const FlowProgram& program) {
+  return {.fork = program.binding.fork_process, .leave = program.binding.leave_process};
+}
+
+void add_execution_options(Command& command, const FlowProgram& program) {
   const auto add = [&](Option option) { command.options.push_back(std::move(option)); };
   add({.name = "tag", .kind = OptionKind::repeated, .help = "Tag this run. May be repeated.", .variable = "TAGS"});
   add({.name = "max-workers",
@@ -131,7 +165,7 @@ void add_execution_options(Command& command) {
        .off_name = "no-retry-delay"});
   add({.name = "isolation",
        .help = "How tasks start: as forked copies of this program, or as fresh processes.",
-       .default_text = "fork",
+       .default_text = program.binding.spawns_tasks ? "spawn" : "fork",
        .choices = {"fork", "spawn"}});
   add_record_options(command);
 }
@@ -148,11 +182,7 @@ void add_record_options(Command& command) {
 }
 
 Execution::Execution(const Invocation& invocation, std::string datastore_root)
-    : program_(invocation.program), root_(std::move(datastore_root)) {
-  const auto decospecs = all_decospecs(invocation);
-  apply_decospecs(program_.flow, decospecs);
-  launcher_ = make_launcher(invocation, program_, root_, decospecs);
-}
+    : program_(invocation.program), root_(std::move(datastore_root)), launcher_(make_launcher(invocation, root_)) {}
 
 runtime::RunOptions run_options(const Invocation& invocation, const std::string& root, std::string name_space) {
   const auto& own = invocation.own;
@@ -166,7 +196,8 @@ runtime::RunOptions run_options(const Invocation& invocation, const std::string&
 
 runtime::RunOptions record_options(const Invocation& invocation, const std::string& root, std::string name_space) {
   const auto& own = invocation.own;
-  return {.max_log_bytes = static_cast<std::uint64_t>(own.integer("max-log-size")) * 1'000'000,
+  return {.timeout_grace = std::chrono::seconds(invocation.program.binding.interrupts_itself ? 5 : 0),
+          .max_log_bytes = static_cast<std::uint64_t>(own.integer("max-log-size")) * 1'000'000,
           .name_space = std::move(name_space),
           .run_id_file = own.text("run-id-file"),
           .runner_attribute_file = own.text("runner-attribute-file"),

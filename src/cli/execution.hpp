@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli/invocation.hpp"
+#include "compute/launchers.hpp"
 #include "runtime/launcher.hpp"
 #include "runtime/run.hpp"
 
@@ -11,29 +12,35 @@
 namespace metaflow::cli {
 
 /// Those of `run` and `resume`.
-void add_execution_options(Command& command);
+void add_execution_options(Command& command, const FlowProgram& program);
 /// `--max-log-size`, and the files that say which run it is.
 void add_record_options(Command& command);
 /// Of the command, the configuration and the program, in order of precedence: each adds what the ones before did not.
 std::vector<std::string> all_decospecs(const Invocation& invocation);
 
-/// A flow ready to be executed: decorators of the command line added, and tasks can be started.
+/// A flow whose tasks can be started.
 class Execution {
  public:
   /// To be made before anything large is in memory, and before any thread: each task starts as a copy of this process.
+  /// `invocation` outlives it.
   Execution(const Invocation& invocation, std::string datastore_root);
   Execution(const Execution&) = delete;
   Execution& operator=(const Execution&) = delete;
 
   const FlowProgram& program() const { return program_; }
+  /// Where runs of the flow are recorded.
+  LocalStores make_stores() const { return LocalStores(root_, program_.binding.system_tags); }
   const std::string& datastore_root() const { return root_; }
   runtime::Launcher& launcher() { return *launcher_; }
 
  private:
-  FlowProgram program_;
+  const FlowProgram& program_;
   std::string root_;
   std::unique_ptr<runtime::Launcher> launcher_;
 };
+
+/// What the flow's language has to say about the processes of its tasks.
+compute::ProcessHooks process_hooks(const FlowProgram& program);
 
 /// Those of add_execution_options, for a run recorded below `root`; client calls inside the run see `name_space`.
 runtime::RunOptions run_options(const Invocation& invocation, const std::string& root, std::string name_space);

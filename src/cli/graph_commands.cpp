@@ -174,7 +174,7 @@ int execute_output_dot(Invocation& invocation) {
   return 0;
 }
 
-void describe_output_raw(Command& command, const model::Flow&) {
+void describe_output_raw(Command& command, const FlowProgram&) {
   command.options = {{.name = "json", .kind = OptionKind::flag, .help = "As JSON.", .off_name = "no-json"}};
 }
 

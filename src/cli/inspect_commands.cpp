@@ -54,7 +54,7 @@ void validate_flow(const model::Flow& flow, const Console& console) {
   console.echo("    The graph is sound.", Style::good);
 }
 
-void describe_check(Command& command, const model::Flow&) {
+void describe_check(Command& command, const FlowProgram&) {
   command.options = {
       {.name = "warnings", .kind = OptionKind::flag, .off_name = "no-warnings", .visibility = Visibility::accepted}};
 }

@@ -1,10 +1,12 @@
 #include "cli/invocation.hpp"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include <fmt/format.h>
 
+#include "base/clock.hpp"
 #include "base/configuration.hpp"
 #include "base/version.hpp"
 
@@ -44,11 +46,25 @@ std::string checked_root(const Invocation& invocation, const LocalRoot& root, st
   return root.path;
 }
 
+Option option_of(const FlowOption& option) {
+  using Kind = FlowOption::Kind;
+  constexpr std::array kinds = {std::pair(Kind::text, OptionKind::text), std::pair(Kind::flag, OptionKind::flag),
+                                std::pair(Kind::repeated, OptionKind::repeated),
+                                std::pair(Kind::pairs, OptionKind::pairs)};
+  const auto kind = std::ranges::find(kinds, option.kind, &std::pair<Kind, OptionKind>::first)->second;
+  return {.name = option.name,
+          .kind = kind,
+          .type = option.type_name,
+          .help = option.help,
+          .off_name = option.off_name,
+          .variable = option.variable};
+}
+
 }  // namespace
 
-Command top_level_options() {
+Command top_level_options(const FlowProgram& program) {
   const auto shown = Visibility::shown, accepted = Visibility::accepted;
-  return {
+  Command command = {
       .name = "",
       .summary = "",
       .options = {
@@ -69,6 +85,8 @@ Command top_level_options() {
           choice("event-logger", "", {"nullSidecarLogger"}, accepted),
           choice("monitor", "", {"nullSidecarMonitor"}, accepted),
       }};
+  for (const auto& option : program.binding.options) command.options.push_back(option_of(option));
+  return command;
 }
 
 void show_banner(const Invocation& invocation) {
@@ -102,8 +120,10 @@ std::string metadata_description(const std::string& root) {
   return "local@" + (name == ".metaflow" ? path.parent_path() : path).string();
 }
 
-LocalStores::LocalStores(const std::string& root)
-    : objects_(storage::open_directory_store(root)), metadata_(metadata::open_local_metadata(root)) {}
+LocalStores::LocalStores(const std::string& root, const std::vector<std::string>& more_system_tags)
+    : objects_(storage::open_directory_store(root)),
+      metadata_(
+          metadata::open_local_metadata(root, system_clock(), {more_system_tags.begin(), more_system_tags.end()})) {}
 
 std::vector<std::string> split_path(std::string_view text) {
   std::vector<std::string> parts(1);

@@ -17,8 +17,8 @@ namespace metaflow::cli {
 
 /// One start of a flow program: what was asked for, and whom to talk to.
 struct Invocation {
-  const FlowProgram& program;
-  std::string script;  ///< as it was started, for hints the user can type
+  FlowProgram program;  ///< as it is to be executed, once `prepare_flow` has been called
+  std::string script;   ///< as it was started, for hints the user can type
   Console console = {};
   Arguments top = {};  ///< options before the command
   Arguments own = {};  ///< options and arguments of the command
@@ -26,8 +26,8 @@ struct Invocation {
   const std::string& flow_name() const { return program.flow.name; }
 };
 
-/// The options every command shares.
-Command top_level_options();
+/// The options every command shares, and those of the flow's own.
+Command top_level_options(const FlowProgram& program);
 
 /// `Metaflow <version> executing <Flow> for <identity>`.
 void show_banner(const Invocation& invocation);
@@ -43,7 +43,8 @@ std::string metadata_description(const std::string& root);
 /// Records and results under one local root.
 class LocalStores {
  public:
-  explicit LocalStores(const std::string& root);
+  /// Runs that are created get `more_system_tags`.
+  explicit LocalStores(const std::string& root, const std::vector<std::string>& more_system_tags = {});
   storage::ObjectStore& objects() { return *objects_; }
   metadata::Metadata& metadata() { return *metadata_; }
   runtime::Stores both() { return {*objects_, *metadata_}; }

@@ -106,7 +106,7 @@ std::vector<Option> stream_options(const std::string& verb) {
            .help = "The attempt, from 0, instead of the latest."}};
 }
 
-void describe_scrub(Command& command, const model::Flow&) {
+void describe_scrub(Command& command, const FlowProgram&) {
   command.description =
       "Replace what a task printed, or all tasks of a step, by a mark that it was removed; that a task failed stays. "
       "INPUT-PATH is run/step or run/step/task. This cannot be undone.";
@@ -194,7 +194,7 @@ int execute_scrub(Invocation& invocation) {
 
 }  // namespace
 
-void describe_logs(Command& command, const model::Flow&) {
+void describe_logs(Command& command, const FlowProgram&) {
   command.description =
       "Show what a task printed, while it runs too, or all tasks of a step. INPUT-PATH is run/step or run/step/task. "
       "'logs show' is the same.";

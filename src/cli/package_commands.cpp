@@ -35,7 +35,7 @@ int execute_info(Invocation& invocation) {
   return 0;
 }
 
-void describe_list(Command& command, const model::Flow&) {
+void describe_list(Command& command, const FlowProgram&) {
   command.description =
       "Show the files of the code package, each by its path on this machine; <in angle brackets> those that are made "
       "for it.";
@@ -56,7 +56,7 @@ int execute_list(Invocation& invocation) {
   return 0;
 }
 
-void describe_save(Command& command, const model::Flow&) {
+void describe_save(Command& command, const FlowProgram&) {
   command.description = "Write the code package into a file, as a gzip tar archive.";
   command.arguments = {{"PATH"}};
 }
@@ -73,11 +73,11 @@ int execute_save(Invocation& invocation) {
   return 0;
 }
 
-void describe_nothing(Command&, const model::Flow&) {}
+void describe_nothing(Command&, const FlowProgram&) {}
 
 }  // namespace
 
-void describe_package(Command& command, const model::Flow&) {
+void describe_package(Command& command, const FlowProgram&) {
   command.description =
       "The code package is what another machine needs to run tasks of this flow: the program, libraries that it brings "
       "along, and its sources for people to read.";

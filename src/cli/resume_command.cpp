@@ -53,12 +53,12 @@ std::optional<std::string> resume_identifier(const Arguments& own) {
 
 }  // namespace
 
-void describe_resume(Command& command, const model::Flow&) {
+void describe_resume(Command& command, const FlowProgram& program) {
   command.description =
       "Continue a run: a new run takes over what an earlier one finished, its parameters too, and executes the rest. "
       "STEP-TO-RERUN and all steps after it are executed in any case.";
   command.arguments = {{"STEP-TO-RERUN", false}};
-  add_execution_options(command);
+  add_execution_options(command, program);
   const auto add = [&](Option option) { command.options.push_back(std::move(option)); };
   add({.name = "origin-run-id", .help = "The run to continue, instead of the latest one started with 'run'."});
   add({.name = "run-id", .help = "Id of the new run.", .visibility = Visibility::accepted});
@@ -74,7 +74,7 @@ int execute_resume(Invocation& invocation) {
   const auto identifier = resume_identifier(invocation.own);
   options.reopens_run = identifier.has_value();
   validate_flow(execution.program().flow, invocation.console);
-  LocalStores stores(execution.datastore_root());
+  auto stores = execution.make_stores();
   const runtime::ResumeOptions resume{.origin_run = origin_run(invocation, stores.metadata()),
                                       .step = invocation.own.argument(0),
                                       .clone_only = invocation.own.flag("clone-only"),

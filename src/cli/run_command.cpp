@@ -6,9 +6,9 @@
 
 namespace metaflow::cli {
 
-void describe_run(Command& command, const model::Flow& flow) {
-  command.options = parameter_options(flow);
-  add_execution_options(command);
+void describe_run(Command& command, const FlowProgram& program) {
+  command.options = parameter_options(program.flow);
+  add_execution_options(command, program);
   command.options.push_back({.name = "namespace",
                              .help = "What the client sees inside the run, instead of your own runs; empty: all runs.",
                              .variable = "USER_NAMESPACE"});
@@ -26,7 +26,7 @@ int execute_run(Invocation& invocation) {
   const auto values = std::move(parameters).store(datastore::data_tools_root(root), [&](const std::string& line) {
     invocation.console.echo(line);
   });
-  LocalStores stores(root);
+  auto stores = execution.make_stores();
   return runtime::run_flow(program, options, values, stores.both(), execution.launcher(), system_clock());
 }
 

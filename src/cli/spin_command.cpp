@@ -9,7 +9,6 @@
 #include "base/files.hpp"
 #include "base/json.hpp"
 #include "cli/commands.hpp"
-#include "cli/decospec.hpp"
 #include "cli/execution.hpp"
 #include "cli/spin_origin.hpp"
 #include "compute/launchers.hpp"
@@ -109,7 +108,7 @@ runtime::RunOptions spin_options(const Invocation& invocation, const std::string
 
 }  // namespace
 
-void describe_spin(Command& command, const model::Flow&) {
+void describe_spin(Command& command, const FlowProgram&) {
   command.description =
       "Execute one step alone, to try it out: with the inputs that a task of an earlier run had, which stays as it is. "
       "PATHSPEC is step, run/step or run/step/task: what is left out is the latest of your runs, and its newest "
@@ -133,11 +132,10 @@ void describe_spin(Command& command, const model::Flow&) {
 }
 
 int execute_spin(Invocation& invocation) {
-  FlowProgram program = invocation.program;
+  auto& program = invocation.program;
   require_valid(program.flow);
   const auto origin = parse_spin_origin(*invocation.own.argument(0), program.flow);
   refuse_gangs(program.flow, origin.step);
-  apply_decospecs(program.flow, all_decospecs(invocation));
   reduce_decorators(*std::ranges::find(program.flow.steps, origin.step, &model::Step::name), invocation);
   const bool keeps = keeps_artifacts(invocation.own);
   runtime::Replacements replacements;
@@ -145,14 +143,15 @@ int execute_spin(Invocation& invocation) {
     replacements = read_replacements(invocation.own.text("artifacts-module"));
   const auto origin_root = find_datastore_root(invocation, false), root = find_spin_datastore_root(invocation);
   // Before anything large is in memory: the task is a copy of this process.
-  const auto launcher =
-      compute::make_fork_launcher([&](const runtime::TaskRequest& request, const runtime::AwaitNodes&) {
+  const auto launcher = compute::make_fork_launcher(
+      [&](const runtime::TaskRequest& request, const runtime::AwaitNodes&) {
         LocalStores stores(root), of_origin(origin_root);
         return runtime::execute_spun_task(program, request, stores.both(), of_origin.objects(), replacements, keeps,
                                           system_clock());
-      });
+      },
+      {}, process_hooks(program));
   const auto inputs = find_spin_inputs(origin, program.flow, origin_root);
-  LocalStores stores(root);
+  LocalStores stores(root, program.binding.system_tags);
   return runtime::spin_step(program, spin_options(invocation, root, origin.step), inputs, stores.both(), *launcher,
                             system_clock());
 }

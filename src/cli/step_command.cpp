@@ -6,7 +6,6 @@
 #include "base/clock.hpp"
 #include "base/files.hpp"
 #include "cli/commands.hpp"
-#include "cli/decospec.hpp"
 #include "compute/folder_guard.hpp"
 #include "compute/launchers.hpp"
 #include "runtime/step_command.hpp"
@@ -68,7 +67,7 @@ void require_step(const model::Flow& flow, const std::string& name) {
 
 }  // namespace
 
-void describe_step(Command& command, const model::Flow&) {
+void describe_step(Command& command, const FlowProgram&) {
   const auto number = [](std::string name, std::string help, std::optional<std::string> value = "0") {
     return Option{.name = std::move(name),
                   .kind = OptionKind::integer,
@@ -99,8 +98,7 @@ void describe_step(Command& command, const model::Flow&) {
 int execute_step(Invocation& invocation) {
   // Taken at once, so that nothing started from here inherits it.
   const int control = compute::inherited_control_descriptor();
-  FlowProgram program = invocation.program;
-  apply_decospecs(program.flow, invocation.top.list("with"));
+  const auto& program = invocation.program;
   auto request = task_request(invocation);
   // Typed by hand, nobody else would remove it if this process were killed.
   std::optional<compute::FolderGuard> folder;
@@ -116,7 +114,7 @@ int execute_step(Invocation& invocation) {
         const auto held = runtime::hold_flow(stores.both(), program.flow.name, datastore::IfAbsent::make);
         return runtime::execute_task(program, task, stores.both(), system_clock(), await_nodes);
       },
-      request, control);
+      request, control, program.binding.leave_process);
   if (code == 0) invocation.console.echo("    Success", Style::good);
   return code;
 }

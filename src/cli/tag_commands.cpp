@@ -227,12 +227,12 @@ std::vector<Option> change_options() {
            .variable = "USER_NAMESPACE"}};
 }
 
-void describe_add(Command& command, const model::Flow&) {
+void describe_add(Command& command, const FlowProgram&) {
   command.arguments = {{.name = "TAGS", .repeated = true}};
   command.options = change_options();
 }
 
-void describe_remove(Command& command, const model::Flow&) {
+void describe_remove(Command& command, const FlowProgram&) {
   command.description =
       "Remove tags from a run. Tags that the engine gave cannot be removed; ones that the run does not "
       "have are passed over.";
@@ -240,7 +240,7 @@ void describe_remove(Command& command, const model::Flow&) {
   command.options = change_options();
 }
 
-void describe_replace(Command& command, const model::Flow&) {
+void describe_replace(Command& command, const FlowProgram&) {
   command.description = "Remove tags and add others in one go: nobody sees the run without both or with both.";
   command.options = change_options();
   command.options.push_back({.name = "add", .kind = OptionKind::repeated, .help = "A tag to add. May be repeated."});
@@ -248,7 +248,7 @@ void describe_replace(Command& command, const model::Flow&) {
       {.name = "remove", .kind = OptionKind::repeated, .help = "A tag to remove. May be repeated."});
 }
 
-void describe_list(Command& command, const model::Flow&) {
+void describe_list(Command& command, const FlowProgram&) {
   command.description =
       "Show the tags of one run, or of all runs of this flow. With --quiet before the command: lines "
       "for programs, '<runs> ; <system tags> ; <user tags>' or '<kind>:<tag> ; <runs>'.";

@@ -33,8 +33,8 @@ constexpr char word_to_finish = 'F';
 
 class ForkLauncher final : public runtime::Launcher {
  public:
-  ForkLauncher(const PrepareTask& prepare, const TaskProcess& become_task)
-      : ForkLauncher(prepare, become_task, make_socket_pair()) {}
+  ForkLauncher(const PrepareTask& prepare, const TaskProcess& become_task, const Fork& fork)
+      : ForkLauncher(prepare, become_task, fork, make_socket_pair()) {}
 
   ~ForkLauncher() override {
     channel_.reset();
@@ -70,15 +70,15 @@ class ForkLauncher final : public runtime::Launcher {
   }
 
  private:
-  ForkLauncher(const PrepareTask& prepare, const TaskProcess& become_task,
+  ForkLauncher(const PrepareTask& prepare, const TaskProcess& become_task, const Fork& fork,
                std::pair<FileDescriptor, FileDescriptor> sockets) {
     // What is buffered now would be printed once more by every task.
     std::fflush(nullptr);
-    server_ = ::fork();
+    server_ = fork_process(fork);
     if (server_ < 0) throw system_error("cannot start the process that starts tasks", errno);
     if (server_ == 0) {
       sockets.first.close();
-      serve_forks(std::move(sockets.second), prepare, become_task);
+      serve_forks(std::move(sockets.second), prepare, become_task, fork);
     }
     channel_ = std::make_unique<FrameChannel>(std::move(sockets.first));
     watch_channel();
@@ -142,29 +142,32 @@ void await_word(int control_descriptor) {
   ::fcntl(control, F_SETFD, 0);
   ::setenv(control_variable, std::to_string(control).c_str(), 1);
   runtime::export_to_environment(request);
-  ::execv(program.path.c_str(), arguments.data());
+  ::execvp(program.path.c_str(), arguments.data());
   std::fprintf(stderr, "cannot start %s again: %s\n", program.path.c_str(), std::strerror(errno));
   ::_exit(1);
 }
 
 }  // namespace
 
-std::unique_ptr<runtime::Launcher> make_fork_launcher(ExecuteTask execute, PrepareTask prepare) {
-  return std::make_unique<ForkLauncher>(prepare, [&](const runtime::TaskRequest& request, int control) {
+std::unique_ptr<runtime::Launcher> make_fork_launcher(ExecuteTask execute, PrepareTask prepare, ProcessHooks hooks) {
+  const auto become_task = [&](const runtime::TaskRequest& request, int control) {
     // Lines of a task are to be seen while it runs, though its output is a pipe.
     std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
-    const int code = run_task_process(execute, request, control);
+    const int code = run_task_process(execute, request, control, hooks.leave);
     ::_exit(code);
-  });
+  };
+  return std::make_unique<ForkLauncher>(prepare, become_task, hooks.fork);
 }
 
 std::unique_ptr<runtime::Launcher> make_spawn_launcher(StepProgram program) {
-  return std::make_unique<ForkLauncher>(PrepareTask(), [&](const runtime::TaskRequest& request, int control) {
+  const auto become_task = [&](const runtime::TaskRequest& request, int control) {
     become_step_command(program, request, control);
-  });
+  };
+  return std::make_unique<ForkLauncher>(PrepareTask(), become_task, Fork());
 }
 
-int run_task_process(const ExecuteTask& execute, const runtime::TaskRequest& request, int control_descriptor) {
+int run_task_process(const ExecuteTask& execute, const runtime::TaskRequest& request, int control_descriptor,
+                     const LeaveTask& leave) {
   const auto process = ::getpid();
   runtime::TaskOutcome outcome;
   try {
@@ -174,10 +177,12 @@ int run_task_process(const ExecuteTask& execute, const runtime::TaskRequest& req
   } catch (const std::exception& error) {
     std::fprintf(stderr, "    Internal error\n%s\n", error.what());
   }
+  // A body may fork, and its child may return from the body too: it is not the task.
+  const bool is_task = ::getpid() == process;
+  if (is_task && leave) leave();
   std::cout.flush();
   std::fflush(nullptr);
-  // A body may fork, and its child may return from the body too: it is not the task.
-  if (::getpid() != process) ::_exit(0);
+  if (!is_task) ::_exit(0);
   if (control_descriptor >= 0) try_write_all(control_descriptor, runtime::encode_outcome(outcome));
   return outcome.succeeded ? 0 : 1;
 }

@@ -55,11 +55,12 @@ void unblock_signals() {
 
 class ForkServer {
  public:
-  ForkServer(FileDescriptor socket, const PrepareTask& prepare, const TaskProcess& become_task,
+  ForkServer(FileDescriptor socket, const PrepareTask& prepare, const TaskProcess& become_task, const Fork& fork,
              std::string folder_prefix)
       : channel_(std::move(socket)),
         prepare_(prepare),
         become_task_(become_task),
+        fork_(fork),
         folder_prefix_(std::move(folder_prefix)) {
     if (const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC); null >= 0) {
       ::dup2(null, STDIN_FILENO);
@@ -96,7 +97,7 @@ class ForkServer {
     if (prepare_) prepare_(request);
     const auto streams = channel_.take_descriptors(3);
     const auto server = ::getpid();
-    const auto pid = ::fork();
+    const auto pid = fork_process(fork_);
     if (pid == 0) become(streams, request, server);
     if (pid < 0) {
       send({{"refused", attempt}, {"reason", std::strerror(errno)}});
@@ -166,6 +167,7 @@ class ForkServer {
   FrameChannel channel_;
   const PrepareTask& prepare_;
   const TaskProcess& become_task_;
+  const Fork& fork_;
   Orphans orphans_;
   std::string folder_prefix_;
   std::vector<std::string> folders_;  // of ended tasks, unless removed
@@ -173,10 +175,10 @@ class ForkServer {
 };
 
 [[noreturn]] void serve(FileDescriptor socket, const PrepareTask& prepare, const TaskProcess& become_task,
-                        const std::string& folder_prefix) {
+                        const Fork& fork, const std::string& folder_prefix) {
   int code = 0;
   try {
-    ForkServer(std::move(socket), prepare, become_task, folder_prefix).run();
+    ForkServer(std::move(socket), prepare, become_task, fork, folder_prefix).run();
   } catch (const std::exception& problem) {
     std::fprintf(stderr, "metaflow: the fork server stopped: %s\n", problem.what());
     code = 1;
@@ -194,14 +196,22 @@ void remove_all_folders(const std::string& prefix) {
 
 }  // namespace
 
-void serve_forks(FileDescriptor socket, const PrepareTask& prepare, const TaskProcess& become_task) {
+int fork_process(const Fork& fork) {
+  if (!fork) return ::fork();
+  errno = 0;
+  const int process = fork();
+  if (process < 0 && errno == 0) errno = EAGAIN;
+  return process;
+}
+
+void serve_forks(FileDescriptor socket, const PrepareTask& prepare, const TaskProcess& become_task, const Fork& fork) {
   const auto folder_prefix = choose_folder_prefix();
   block_signals();
   std::optional<Orphans> orphans(std::in_place);
-  const auto server = ::fork();
+  const auto server = fork_process(fork);
   if (server == 0) {
     orphans.reset();
-    serve(std::move(socket), prepare, become_task, folder_prefix);
+    serve(std::move(socket), prepare, become_task, fork, folder_prefix);
   }
   if (server < 0) std::fprintf(stderr, "metaflow: no fork server can be started: %s\n", std::strerror(errno));
   int status = 0;

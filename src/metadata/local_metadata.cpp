@@ -82,7 +82,8 @@ bool is_ours(const RunRecord& run) {
 
 class LocalMetadata final : public Metadata {
  public:
-  LocalMetadata(std::string root, Clock& clock) : root_(std::move(root)), clock_(clock) {}
+  LocalMetadata(std::string root, Clock& clock, std::set<std::string> more_system_tags)
+      : root_(std::move(root)), clock_(clock), more_system_tags_(std::move(more_system_tags)) {}
 
   RunRecord create_run(const std::string& flow, const std::set<std::string>& tags) override;
   RunRecord create_run_as(const std::string& flow, const std::string& run, const std::set<std::string>& tags) override;
@@ -142,6 +143,7 @@ class LocalMetadata final : public Metadata {
 
   const std::string root_;
   Clock& clock_;
+  const std::set<std::string> more_system_tags_;
 };
 
 std::string LocalMetadata::folder(std::initializer_list<std::string_view> parts) const {
@@ -203,6 +205,7 @@ RunRecord LocalMetadata::write_run(const std::string& flow, const std::string& r
                    .tags = tags,
                    .system_tags = system_tags(identity),
                    .created_ms = created_ms};
+  record.system_tags.insert(more_system_tags_.begin(), more_system_tags_.end());
   for (const auto& tag : record.system_tags) record.tags.erase(tag);
   replace_file(folder({flow, run}) + std::string(self_file), run_text(record));
   return record;
@@ -478,8 +481,9 @@ RunRecord LocalMetadata::change_tags(const std::string& flow, const std::string&
 
 }  // namespace
 
-std::unique_ptr<Metadata> open_local_metadata(const std::string& root, Clock& clock) {
-  return std::make_unique<LocalMetadata>(root, clock);
+std::unique_ptr<Metadata> open_local_metadata(const std::string& root, Clock& clock,
+                                              std::set<std::string> more_system_tags) {
+  return std::make_unique<LocalMetadata>(root, clock, std::move(more_system_tags));
 }
 
 }  // namespace metaflow::metadata

@@ -133,8 +133,10 @@ class Metadata {
                                 const std::set<std::string>& remove) = 0;
 };
 
-/// Local files under `<root>` (a `.metaflow` folder), which is made on the first write. `clock` outlives it.
-std::unique_ptr<Metadata> open_local_metadata(const std::string& root, Clock& clock = system_clock());
+/// Local files under `<root>` (a `.metaflow` folder), which is made on the first write. `clock` outlives it. Runs that are
+/// created get `more_system_tags` beside those of the provider.
+std::unique_ptr<Metadata> open_local_metadata(const std::string& root, Clock& clock = system_clock(),
+                                              std::set<std::string> more_system_tags = {});
 
 /// Error(usage) unless each tag is non-empty UTF-8 of at most 500 characters and there are at most 50.
 void validate_tags(const std::set<std::string>& tags);

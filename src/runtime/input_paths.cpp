@@ -7,7 +7,8 @@
 #include <optional>
 
 #include <isa-l/igzip_lib.h>
-#include <openssl/evp.h>
+
+#include "base/base64.hpp"
 
 namespace metaflow::runtime {
 namespace {
@@ -60,26 +61,6 @@ std::optional<std::string> inflate(std::string_view packed) {
   return plain;
 }
 
-std::string to_base64(std::string_view bytes) {
-  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int length =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(length));
-  return text;
-}
-
-std::optional<std::string> from_base64(std::string_view text) {
-  std::string bytes(text.size() / 4 * 3 + 3, '\0');
-  const int length =
-      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                      reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-  if (length < 0) return std::nullopt;
-  const auto padding = std::min<std::size_t>(2, text.size() - std::min(text.size(), text.find_last_not_of('=') + 1));
-  bytes.resize(static_cast<std::size_t>(length) - padding);
-  return bytes;
-}
-
 std::string common_prefix(std::span<const std::string> paths) {
   std::string prefix = paths.front();
   for (const auto& path : paths) {
@@ -117,14 +98,14 @@ std::string encode_input_paths(std::span<const std::string> paths) {
   if (!prefix.empty()) plain = prefix + ':';
   for (std::size_t i = 0; i < paths.size(); ++i) plain.append(i == 0 ? "" : ",").append(paths[i], prefix.size());
   if (plain.size() <= longest_plain) return plain;
-  return '!' + to_base64(deflate(deflate(plain)));
+  return '!' + encode_base64(deflate(deflate(plain)));
 }
 
 std::vector<std::string> decode_input_paths(std::string_view text) {
   if (text.empty()) return {};
   std::optional<std::string> plain(text);
   if (text.front() == '!') {
-    plain = from_base64(text.substr(1));
+    plain = decode_base64(text.substr(1));
     for (int i = 0; i < 2 && plain; ++i) plain = inflate(*plain);
   }
   auto paths = plain ? split_plain(*plain) : std::nullopt;

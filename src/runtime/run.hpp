@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -22,6 +23,8 @@ namespace metaflow::runtime {
 struct RunOptions {
   int max_workers = 16;
   int max_num_splits = 100;
+  /// How long after its `@timeout` an attempt is killed: for bodies that end themselves when it is over.
+  std::chrono::seconds timeout_grace{0};
   std::uint64_t max_log_bytes = 10'000'000;  ///< per stream and attempt
   std::set<std::string> tags = {};
   std::string name_space = {};  ///< for client calls inside the run; empty: global

@@ -183,7 +183,7 @@ void Scheduler::on_started(Running& task, const Started& event) {
   run_log_.task_line(now(), task.head, text, Tone::system);
   // Official leaves control tasks without a limit, too: such a task ends with the nodes that it serves.
   if (const auto& limit = settings_[task.planned.step].timeout; limit && !is_fallback && !task.request.is_control())
-    set_due(task, steady() + std::chrono::microseconds(*limit).count());
+    set_due(task, steady() + std::chrono::microseconds(*limit + options_.timeout_grace).count());
 }
 
 void Scheduler::on_output(Running& task, const Output& event) {

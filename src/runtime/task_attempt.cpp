@@ -312,6 +312,7 @@ class TaskAttempt {
             .tags = request_.tags,
             .foreach_stack = std::move(frames),
             .parallel = place_,
+            .max_user_code_retries = request_.max_user_code_retries,
             .temporary_folder = [&folder] { return folder.path(); }};
   }
 
