@@ -159,6 +159,8 @@ class Task {
   std::optional<Buffer> artifact_pickle(std::string_view name) const;
   /// Names, without the private ones that start with `_`; sorted.
   std::vector<std::string> artifact_names() const;
+  /// With the private ones, as far as they are recorded; sorted.
+  std::vector<std::string> all_artifact_names() const;
   /// All of these.
   std::vector<DataArtifact> artifacts() const;
   /// One by its name, which may be private: Error(not_found) if it was never set.
@@ -274,6 +276,8 @@ class Run {
   std::vector<Step> steps() const;
   /// `_parameters`, the pseudo-step that holds the parameters, is found by name only.
   Step step(std::string_view name) const;
+  /// Name of the terminal step; `end` where the run does not describe its graph.
+  std::string end_step() const;
   /// The task of the terminal step, nothing while it has not started.
   std::optional<Task> end_task() const;
   /// What the terminal step left under `name`, nothing if it was never set or the step has not finished.

@@ -82,6 +82,8 @@ Step Run::step(std::string_view name) const {
   return step;
 }
 
+std::string Run::end_step() const { return state_->end_step(); }
+
 std::optional<Task> Run::end_task() const {
   auto tasks = Step(state_, state_->end_step()).tasks();
   if (tasks.empty()) return std::nullopt;

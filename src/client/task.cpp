@@ -116,9 +116,14 @@ std::optional<Buffer> Task::artifact_pickle(std::string_view name) const {
 }
 
 std::vector<std::string> Task::artifact_names() const {
+  auto names = all_artifact_names();
+  std::erase_if(names, [](const auto& name) { return name.starts_with('_'); });
+  return names;
+}
+
+std::vector<std::string> Task::all_artifact_names() const {
   std::vector<std::string> names;
-  for (const auto& pointer : *state_->pointers())
-    if (!pointer.name.starts_with('_')) names.push_back(pointer.name);
+  for (const auto& pointer : *state_->pointers()) names.push_back(pointer.name);
   std::sort(names.begin(), names.end());
   return names;
 }

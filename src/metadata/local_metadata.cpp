@@ -100,6 +100,7 @@ class LocalMetadata final : public Metadata {
   void set_latest_run(const std::string& flow, const std::string& run) override;
   std::optional<std::string> latest_run(const std::string& flow) const override;
   std::vector<std::string> flows() const override;
+  std::optional<std::int64_t> flow_created_ms(const std::string& flow) const override;
   std::vector<RunRecord> runs(const std::string& flow) const override;
   std::optional<RunRecord> run(const std::string& flow, const std::string& run) const override;
   std::vector<std::pair<std::string, std::int64_t>> steps(const std::string& flow,
@@ -326,6 +327,13 @@ std::vector<std::string> LocalMetadata::flows() const {
   std::vector<std::string> names;
   for (auto& child : children(root_)) names.push_back(std::move(child.name));
   return names;
+}
+
+std::optional<std::int64_t> LocalMetadata::flow_created_ms(const std::string& flow) const {
+  const auto file = folder({flow}) + std::string(self_file);
+  const auto text = read_text_file(file);
+  if (!text) return std::nullopt;
+  return parse_created(*text, file);
 }
 
 std::optional<RunRecord> LocalMetadata::run(const std::string& flow, const std::string& run) const {

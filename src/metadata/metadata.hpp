@@ -103,6 +103,8 @@ class Metadata {
   // Reading. Lists are newest first (by creation, ties by id); unknown parents give empty lists.
   // Damaged records throw Error(corrupt) that names the file.
   virtual std::vector<std::string> flows() const = 0;
+  /// When the first run of a flow was made; nothing when the flow has no record.
+  virtual std::optional<std::int64_t> flow_created_ms(const std::string& flow) const = 0;
   virtual std::vector<RunRecord> runs(const std::string& flow) const = 0;
   virtual std::optional<RunRecord> run(const std::string& flow, const std::string& run) const = 0;
   virtual std::vector<std::pair<std::string, std::int64_t>> steps(const std::string& flow,
