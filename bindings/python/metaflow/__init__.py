@@ -1,0 +1,75 @@
+"""Metaflow: flows of steps, runs that are kept, and every artifact found again.
+
+Names are loaded when they are first used, so that importing this package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Dict, List
+
+_MODULE_OF: Dict[str, str] = {
+    **dict.fromkeys(("FlowSpec",), "flowspec"),
+    **dict.fromkeys(("step",), "decorators"),
+    **dict.fromkeys(
+        "retry catch timeout environment resources secrets parallel pytorch_parallel card conda pypi batch kubernetes "
+        "conda_base pypi_base project schedule trigger trigger_on_finish exit_hook airflow_external_task_sensor "
+        "airflow_s3_key_sensor".split(),
+        "decorators",
+    ),
+    **dict.fromkeys(("Parameter", "JSONType", "JSONTypeClass"), "parameters"),
+    **dict.fromkeys(("IncludeFile",), "includefile"),
+    **dict.fromkeys(("current",), "metaflow_current"),
+    **dict.fromkeys(("profile",), "metaflow_profile"),
+    **dict.fromkeys(("parallel_map", "parallel_imap_unordered"), "multicore_utils"),
+    **dict.fromkeys(
+        "Config ConfigValue config_expr yaml_parser requirements_txt_parser pyproject_toml_parser "
+        "conda_environment_yml_parser".split(),
+        "user_configs",
+    ),
+    **dict.fromkeys(
+        "UserStepDecorator StepMutator FlowMutator user_step_decorator USER_SKIP_STEP".split(), "user_decorators"
+    ),
+    **dict.fromkeys(
+        "Metaflow Flow Run Step Task DataArtifact namespace get_namespace default_namespace metadata get_metadata "
+        "default_metadata inspect_spin".split(),
+        "client",
+    ),
+    **dict.fromkeys(("Runner", "NBRunner"), "runner"),
+    **dict.fromkeys(("Deployer", "DeployedFlow", "NBDeployer", "S3", "namespaced_event_name"), "_not_there"),
+}
+
+_SUBMODULES = (
+    "cards client datatools exception flowspec includefile integrations metaflow_config metaflow_current parameters plugins "
+    "runner unbounded_foreach user_configs user_decorators".split()
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from ._engine import version
+
+        value: Any = version()
+    elif name in _MODULE_OF:
+        value = getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
+    elif name in _SUBMODULES:
+        return importlib.import_module(f".{name}", __name__)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> List[str]:
+    return sorted({*globals(), *_MODULE_OF, *_SUBMODULES, "__version__"})
+
+
+__all__ = sorted(_MODULE_OF)  # noqa: PLE0605  # computed, as the names are loaded when used
+
+if TYPE_CHECKING:
+    from .flowspec import FlowSpec as FlowSpec
+    from .includefile import IncludeFile as IncludeFile
+    from .metaflow_current import current as current
+    from .parameters import JSONType as JSONType
+    from .parameters import JSONTypeClass as JSONTypeClass
+    from .parameters import Parameter as Parameter

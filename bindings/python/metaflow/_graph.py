@@ -1,0 +1,203 @@
+"""The graph of a flow, read from its source: no step is run.
+
+Of a step, the last statement counts, and only where it is a bare `self.next(...)` of one of the known forms. What is written otherwise
+is described as it is, `none` or `invalid`; whether that is a mistake is for the engine's checker to say.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+import textwrap
+from dataclasses import dataclass, field
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+from .exception import MetaflowException
+
+
+class SourceMissing(MetaflowException):
+    """The source of a step cannot be read."""
+
+    headline = "Source of the flow is missing"
+
+
+@dataclass
+class Node:
+    """One step as it is written; members are those of the description that the engine takes."""
+
+    name: str
+    source_file: str = ""
+    line: int = 0  #: of its `def`
+    next_line: int = 0  #: of its transition
+    documentation: str = ""
+    argument_count: int = 0  #: formal arguments beside self; -1: not even self
+    transition: str = "none"
+    next: List[str] = field(default_factory=list)
+    foreach_artifact: str = ""
+    condition: str = ""
+    cases: List[Dict[str, str]] = field(default_factory=list)
+    num_parallel: Optional[int] = None
+
+    @property
+    def is_join(self) -> bool:
+        return self.argument_count == 1
+
+
+def steps_of(flow_class: type) -> Dict[str, Any]:
+    """The step functions of a flow by name, inherited ones first, in the order written."""
+    found: Dict[str, Any] = {}
+    for owner in reversed(flow_class.__mro__):
+        for name in vars(owner):
+            value = inspect.getattr_static(flow_class, name)
+            if getattr(value, "is_step", False):
+                found[name] = value
+    return found
+
+
+def node_of(name: str, function: Any) -> Node:
+    """Reads one step function. SourceMissing when nobody knows where it stands."""
+    written = inspect.unwrap(function)
+    definition, file = _definition_of(written)
+    arguments = definition.args
+    positional = [*getattr(arguments, "posonlyargs", []), *arguments.args]
+    node = Node(
+        name=name,
+        source_file=file,
+        line=definition.lineno,
+        next_line=definition.body[-1].lineno,
+        documentation=textwrap.dedent(ast.get_docstring(definition, clean=True) or ""),
+        argument_count=len(positional) - 1,
+    )
+    own_name = positional[0].arg if positional else "self"
+    call = _transition_call(definition.body[-1], own_name)
+    if call is not None:
+        _Transition(own_name, node).read(call)
+    return node
+
+
+_trees: Dict[str, Optional[ast.Module]] = {}
+
+
+def _tree_of(file: str) -> Optional[ast.Module]:
+    if file not in _trees:
+        lines = linecache.getlines(file)
+        _trees[file] = ast.parse("".join(lines), file) if lines else None
+    return _trees[file]
+
+
+def _definition_of(function: Any) -> Tuple[ast.FunctionDef, str]:
+    code = getattr(function, "__code__", None)
+    file = code.co_filename if code is not None else ""
+    tree = _tree_of(file) if file else None
+    if tree is None:
+        raise SourceMissing(
+            f"The source of step '{getattr(function, '__name__', function)}' cannot be read{f' from {file}' if file else ''}. "
+            "The graph of a flow is taken from its source, so the flow has to be written to a file."
+        )
+    for definition in _functions_in(tree):
+        if definition.name == code.co_name and code.co_firstlineno in _first_lines(definition):
+            return definition, file
+    raise SourceMissing(f"Step '{code.co_name}' is not at line {code.co_firstlineno} of {file} any more: run it again.")
+
+
+def _functions_in(tree: ast.AST) -> Iterator[ast.FunctionDef]:
+    return (each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef))
+
+
+def _first_lines(definition: ast.FunctionDef) -> List[int]:
+    """Where its code may begin to count: at the first decorator, or at `def`."""
+    return [definition.lineno, *(each.lineno for each in definition.decorator_list)]
+
+
+def _transition_call(statement: ast.stmt, own_name: str) -> Optional[ast.Call]:
+    if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
+        return None
+    called = statement.value.func
+    is_next = isinstance(called, ast.Attribute) and called.attr == "next"
+    return statement.value if is_next and _is_name(called.value, own_name) else None  # type: ignore[attr-defined]
+
+
+def _is_name(expression: ast.expr, name: str) -> bool:
+    return isinstance(expression, ast.Name) and expression.id == name
+
+
+class _Invalid(Exception):
+    """The call has none of the known forms."""
+
+
+class _Transition:
+    """One call of `self.next`, put into words of the description."""
+
+    def __init__(self, own_name: str, node: Node) -> None:
+        self._own_name = own_name
+        self._node = node
+
+    def read(self, call: ast.Call) -> None:
+        node = self._node
+        node.transition = "invalid"
+        try:
+            node.transition, node.next = self._form_of(call)
+        except _Invalid:
+            node.next = []
+            node.cases = []
+
+    def _form_of(self, call: ast.Call) -> Tuple[str, List[str]]:
+        if len(call.keywords) > 1 or any(each.arg is None for each in call.keywords) or not call.args:
+            raise _Invalid
+        keyword = call.keywords[0] if call.keywords else None
+        if keyword is not None and keyword.arg == "condition":
+            return "switch", self._read_switch(call.args, keyword.value)
+        targets = [self._target(each) for each in call.args]
+        if keyword is None:
+            return ("linear" if len(targets) == 1 else "split"), targets
+        if len(targets) != 1:
+            raise _Invalid
+        if keyword.arg == "foreach":
+            name = _literal(keyword.value)
+            self._node.foreach_artifact = name if isinstance(name, str) else ""
+            return "foreach", targets
+        if keyword.arg == "num_parallel":
+            number = _literal(keyword.value)
+            is_number = isinstance(number, int) and not isinstance(number, bool)
+            self._node.num_parallel = number if is_number else None
+            return "parallel", targets
+        raise _Invalid
+
+    def _target(self, expression: ast.expr) -> str:
+        if isinstance(expression, ast.Attribute) and _is_name(expression.value, self._own_name):
+            return expression.attr
+        raise _Invalid
+
+    def _read_switch(self, arguments: List[ast.expr], condition: ast.expr) -> List[str]:
+        if len(arguments) != 1 or not isinstance(arguments[0], ast.Dict):
+            raise _Invalid
+        name = _literal(condition)
+        if not isinstance(name, str):
+            raise _Invalid
+        self._node.condition = name
+        for key, target in zip(arguments[0].keys, arguments[0].values):
+            self._node.cases.append({"value": self._case(key), "target": self._target(target)})
+        return [case["target"] for case in self._node.cases]
+
+    def _case(self, key: Optional[ast.expr]) -> str:
+        if isinstance(key, ast.Constant) and isinstance(key.value, (str, int, float, bool)):
+            return str(key.value)
+        path = self._config_path(key)
+        if path is None:
+            raise _Invalid
+        return "config:" + path
+
+    def _config_path(self, expression: Optional[ast.expr]) -> Optional[str]:
+        """`a.b` of `self.a.b`."""
+        parts: List[str] = []
+        while isinstance(expression, ast.Attribute):
+            parts.append(expression.attr)
+            expression = expression.value
+        if expression is None or not _is_name(expression, self._own_name) or len(parts) < 2:
+            return None
+        return ".".join(reversed(parts))
+
+
+def _literal(expression: ast.expr) -> Any:
+    return expression.value if isinstance(expression, ast.Constant) else None

@@ -1,0 +1,97 @@
+"""The process of a task: a fork that is to behave like an interpreter of its own."""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import io
+import os
+import signal
+import sys
+import threading
+from typing import Any, Dict, Optional, TextIO
+
+_SIGNALS_OF_AN_INTERPRETER: Dict[int, Any] = {}
+
+
+def remember_signals() -> None:
+    """Before the engine takes signals over: what Python code wants to be called for."""
+    for number in signal.valid_signals():
+        handler = signal.getsignal(number)
+        if handler not in (None, signal.SIG_DFL):
+            _SIGNALS_OF_AN_INTERPRETER[number] = handler
+
+
+def become_task() -> None:
+    """After the fork, before the body: streams, signals, environment and random numbers are as in a fresh process."""
+    _restore_signals()
+    _renew_streams()
+    refresh_environment()
+    _reseed_numpy()
+
+
+def leave() -> None:
+    """What the end of an interpreter does: waits for threads, calls what is registered, writes what is buffered."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            continue  # closed, or none at all
+
+
+def _restore_signals() -> None:
+    for number, handler in _SIGNALS_OF_AN_INTERPRETER.items():
+        signal.signal(number, handler)
+    faulthandler = sys.modules.get("faulthandler")
+    if faulthandler is not None and faulthandler.is_enabled():
+        faulthandler.enable()
+
+
+def _renew_streams() -> None:
+    sys.stdin = sys.__stdin__ = _opened(0, "r", sys.__stdin__)  # type: ignore[misc]
+    # Streams that the flow has put in place of these stay.
+    own_stdout, own_stderr = sys.stdout is sys.__stdout__, sys.stderr is sys.__stderr__
+    sys.__stdout__ = _opened(1, "w", sys.__stdout__)  # type: ignore[misc]
+    sys.__stderr__ = _opened(2, "w", sys.__stderr__)  # type: ignore[misc]
+    if own_stdout:
+        sys.stdout = sys.__stdout__
+    if own_stderr:
+        sys.stderr = sys.__stderr__
+
+
+def _opened(descriptor: int, mode: str, before: Optional[TextIO]) -> Any:
+    """The stream object that was there, so that handlers that hold it go on; a new one if it is of no use."""
+    if mode == "w" and isinstance(before, io.TextIOWrapper):
+        try:
+            if before.fileno() == descriptor:
+                before.reconfigure(line_buffering=True)
+                return before
+        except (OSError, ValueError):
+            pass  # closed
+    encoding = getattr(before, "encoding", None) or "utf-8"
+    errors = "backslashreplace" if descriptor == 2 else getattr(before, "errors", None)
+    buffering = 1 if mode == "w" else -1
+    return open(descriptor, mode, buffering, encoding, errors, closefd=False)  # noqa: PTH123  # a descriptor is no path
+
+
+def refresh_environment() -> None:
+    """The engine sets variables behind the back of os.environ, which Python reads only once."""
+    environ = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), "environ")
+    for entry in environ:
+        if entry is None:
+            break
+        name, equals, value = entry.partition(b"=")
+        if equals and name and os.environb.get(name) != value:
+            os.environb[name] = value
+
+
+def _reseed_numpy() -> None:
+    """`random` has done so by itself. What a flow has seeded itself stays as it is, as it would in a process of its own."""
+    numpy_random: Any = sys.modules.get("numpy.random")
+    if numpy_random is None:
+        return
+    generator = numpy_random.mtrand._rand._bit_generator
+    if getattr(generator, "_seed_seq", None) is not None:
+        numpy_random.seed()

@@ -1,0 +1,305 @@
+"""Decorators as data: what is written above a step or a flow, and what `--with` adds.
+
+Here they are only collected and checked as far as their attributes' names go; the engine judges and obeys the values.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Type, TypeVar
+
+from .exception import InvalidDecoratorAttribute, MetaflowException
+
+Decorated = TypeVar("Decorated")
+
+
+class BadStepDecoratorException(MetaflowException):
+    headline = "Syntax error"
+
+    def __init__(self, deco: str, func: Any) -> None:
+        super().__init__(
+            f"@{deco} is for steps, but stands above '{getattr(func, '__name__', func)}', which is none. Put it above @step."
+        )
+
+
+class BadFlowDecoratorException(MetaflowException):
+    headline = "Syntax error"
+
+    def __init__(self, deco: str) -> None:
+        super().__init__(f"@{deco} is for flows: put it above a class derived from FlowSpec.")
+
+
+class DuplicateStepDecoratorException(MetaflowException):
+    headline = "Duplicate decorators"
+
+    def __init__(self, deco: str, func: Any) -> None:
+        super().__init__(f"Step '{getattr(func, '__name__', func)}' has the decorator '{deco}' twice.")
+
+
+class DuplicateFlowDecoratorException(MetaflowException):
+    headline = "Duplicate decorators"
+
+    def __init__(self, deco: str) -> None:
+        super().__init__(f"A flow, with the flows it is derived from, has the decorator '{deco}' twice.")
+
+
+class UnknownStepDecoratorException(MetaflowException):
+    headline = "Unknown step decorator"
+
+    def __init__(self, deconame: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(deconame, names, 1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        super().__init__(f"Unknown step decorator '{deconame}'.{hint} These are known: {', '.join(names)}.")
+
+
+@dataclass
+class Decorator:
+    """One decorator with its attributes; missing ones have their defaults."""
+
+    name: str
+    attributes: Dict[str, Any] = field(default_factory=dict)
+    statically_defined: bool = True
+    inserted_by: Optional[str] = None
+
+    def description(self) -> Dict[str, Any]:
+        """As the engine takes it: values that are no JSON are shown by their repr."""
+        return {
+            "name": self.name,
+            "attributes": {name: _jsonable(value) for name, value in self.attributes.items()},
+            "static": self.statically_defined,
+        }
+
+
+def _jsonable(value: Any) -> Any:
+    if hasattr(value, "to_dict"):
+        value = value.to_dict()
+    return json.loads(json.dumps(value, default=str))
+
+
+class StepDecorator(Decorator):
+    """A decorator of a step."""
+
+
+class FlowDecorator(Decorator):
+    """A decorator of a flow."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a decorator may be given."""
+
+    name: str
+    defaults: Mapping[str, Any]
+    allow_multiple: bool = False
+
+    def attributes(self, given: Mapping[str, Any]) -> Dict[str, Any]:
+        """All attributes. InvalidDecoratorAttribute for one that is not known."""
+        for name in given:
+            if name not in self.defaults:
+                raise InvalidDecoratorAttribute(self.name, name, self.defaults)
+        return {**{name: _copy(value) for name, value in self.defaults.items()}, **given}
+
+
+def _copy(value: Any) -> Any:
+    return value.copy() if isinstance(value, (dict, list)) else value
+
+
+def _kinds(*kinds: Kind) -> Dict[str, Kind]:
+    return {kind.name: kind for kind in kinds}
+
+
+def _nones(*names: str) -> Dict[str, Any]:
+    return dict.fromkeys(names)
+
+
+_CARD = {
+    "type": "default",
+    "id": None,
+    "options": {},
+    "scope": "task",
+    "rank": None,
+    "timeout": 45,
+    "save_errors": True,
+    "customize": False,
+    "refresh_interval": 5,
+}
+_BATCH = {
+    **_nones("cpu", "gpu", "memory", "image", "queue", "iam_role", "execution_role", "shared_memory", "max_swap"),
+    **_nones("swappiness", "inferentia", "trainium", "efa", "host_volumes", "efs_volumes"),
+    "use_tmpfs": False,
+    "tmpfs_tempdir": True,
+    "tmpfs_size": None,
+    "tmpfs_path": "/metaflow_temp",
+    **_nones("aws_batch_tags", "ephemeral_storage", "log_driver", "log_options", "executable"),
+    "privileged": False,
+}
+_KUBERNETES = {
+    "cpu": "1",
+    "memory": "4096",
+    "disk": "10240",
+    **_nones("image", "image_pull_policy", "image_pull_secrets", "service_account", "secrets", "node_selector"),
+    **_nones("namespace", "gpu", "gpu_vendor", "tolerations", "labels", "annotations", "use_tmpfs"),
+    "tmpfs_tempdir": True,
+    "tmpfs_size": None,
+    "tmpfs_path": "/metaflow_temp",
+    **_nones("persistent_volume_claims", "shared_memory", "port", "compute_pool", "executable"),
+    "hostname_resolution_timeout": 600,
+    "qos": "burstable",
+    "extended_resources": {},
+    "security_context": None,
+}
+_RESOURCES = {"cpu": "1", "gpu": None, "disk": None, "memory": "4096", "shared_memory": None}
+_PACKAGES = {"packages": {}, "python": None, "disabled": None}
+_CONDA = {**_PACKAGES, "libraries": {}}
+
+STEP_KINDS = _kinds(
+    Kind("retry", {"times": "3", "minutes_between_retries": "2"}),
+    Kind("catch", {"var": None, "print_exception": True}),
+    Kind("timeout", {"seconds": 0, "minutes": 0, "hours": 0}),
+    Kind("environment", {"vars": {}}),
+    Kind("resources", _RESOURCES),
+    Kind("secrets", {"sources": [], "role": None, "allow_override": False}),
+    Kind("parallel", {}),
+    Kind("pytorch_parallel", {"master_port": None}),
+    Kind("card", _CARD, allow_multiple=True),
+    Kind("conda", _CONDA),
+    Kind("pypi", _PACKAGES),
+    Kind("batch", _BATCH),
+    Kind("kubernetes", _KUBERNETES),
+)
+
+FLOW_KINDS = _kinds(
+    Kind("conda_base", _CONDA),
+    Kind("pypi_base", _PACKAGES),
+    Kind("project", {"name": None, "branch": None, "production": False}),
+    Kind("schedule", {"cron": None, "weekly": False, "daily": True, "hourly": False, "timezone": None}),
+    Kind("trigger", {"event": None, "events": [], "options": {}}),
+    Kind("trigger_on_finish", {"flow": None, "flows": [], "options": {}}),
+    Kind("exit_hook", {"on_success": [], "on_error": [], "options": {}}, allow_multiple=True),
+    Kind("airflow_external_task_sensor", {}, allow_multiple=True),
+    Kind("airflow_s3_key_sensor", {}, allow_multiple=True),
+)
+
+
+def step(function: Any = None, *, start: bool = False, end: bool = False, node_info: Optional[Dict[str, Any]] = None) -> Any:
+    """Marks a method of a flow as a step, `start` and `end` as its first and last one."""
+
+    def mark(body: Any) -> Any:
+        body.is_step = True
+        body.decorators = []
+        body.name = body.__name__
+        body.marked_start, body.marked_end = start, end
+        body.node_info = dict(node_info or {})
+        return body
+
+    return mark if function is None else mark(function)
+
+
+def add_step_decorator(function: Any, kind: Kind, decorator: StepDecorator) -> None:
+    """Appends a decorator to those of a step, which are in order of application: the one nearest to it first."""
+    if not kind.allow_multiple and any(each.name == kind.name for each in function.decorators):
+        raise DuplicateStepDecoratorException(kind.name, function)
+    function.decorators.append(decorator)
+
+
+def _as_step_decorator(kind: Kind) -> Callable[..., Any]:
+    def decorate(function: Any = None, **given: Any) -> Any:
+        def attach(body: Decorated) -> Decorated:
+            if not getattr(body, "is_step", False):
+                raise BadStepDecoratorException(kind.name, body)
+            add_step_decorator(body, kind, StepDecorator(kind.name, attributes))
+            return body
+
+        attributes = kind.attributes(given)
+        if function is None:
+            return attach
+        if isinstance(function, type):
+            raise BadStepDecoratorException(kind.name, function)
+        return attach(function)
+
+    decorate.__name__ = decorate.__qualname__ = kind.name
+    return decorate
+
+
+def _as_flow_decorator(kind: Kind) -> Callable[..., Any]:
+    def decorate(flow_class: Any = None, **given: Any) -> Any:
+        def attach(flow: Type[Decorated]) -> Type[Decorated]:
+            if not isinstance(flow, type) or not hasattr(flow, "_flow_decorators"):
+                raise BadFlowDecoratorException(kind.name)
+            inherited = flow_decorators_of(flow)
+            if not kind.allow_multiple and any(each.name == kind.name for each in inherited):
+                raise DuplicateFlowDecoratorException(kind.name)
+            own: List[FlowDecorator] = vars(flow)["_flow_decorators"]
+            own.append(FlowDecorator(kind.name, attributes))
+            return flow
+
+        attributes = kind.attributes(given)
+        return attach if flow_class is None else attach(flow_class)
+
+    decorate.__name__ = decorate.__qualname__ = kind.name
+    return decorate
+
+
+def flow_decorators_of(flow_class: Any) -> List[FlowDecorator]:
+    """Those of a flow and of the flows it is derived from."""
+    found: List[FlowDecorator] = []
+    for owner in reversed(flow_class.__mro__):
+        found.extend(vars(owner).get("_flow_decorators", []))
+    return found
+
+
+_public: Dict[str, Callable[..., Any]] = {
+    **{name: _as_step_decorator(kind) for name, kind in STEP_KINDS.items()},
+    **{name: _as_flow_decorator(kind) for name, kind in FLOW_KINDS.items()},
+}
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        return _public[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+
+
+# --- --with -----------------------------------------------------------------------------------------------------------------
+
+
+def parse_decospec(spec: str) -> StepDecorator:
+    """`retry:times=3,minutes_between_retries=0`, as `--with` takes it."""
+    name, _, attributes = spec.partition(":")
+    kind = STEP_KINDS.get(name)
+    if kind is None:
+        raise UnknownStepDecoratorException(name, STEP_KINDS)
+    given = dict(_parse_pair(kind, pair) for pair in re.split(r",(?=\w+=)", attributes)) if attributes else {}
+    return StepDecorator(name, kind.attributes(given), statically_defined=False)
+
+
+def _parse_pair(kind: Kind, pair: str) -> Any:
+    name, equals, text = pair.partition("=")
+    if not equals:
+        raise InvalidDecoratorAttribute(kind.name, pair, kind.defaults)
+    return name.strip(), _parse_value(text)
+
+
+def _parse_value(text: str) -> Any:
+    text = text.strip().replace('\\"', '"')
+    for convert in (json.loads, int, float):
+        try:
+            return convert(text)
+        except ValueError:
+            continue
+    return text
+
+
+def attach_decospecs(decorators: Dict[str, List[StepDecorator]], specs: Iterable[str]) -> None:
+    """Adds what `--with` asks for to the decorators of each step; one that is there already wins."""
+    for spec in specs:
+        added = parse_decospec(spec)
+        repeats = STEP_KINDS[added.name].allow_multiple
+        for present in decorators.values():
+            if repeats or all(each.name != added.name for each in present):
+                present.append(StepDecorator(added.name, dict(added.attributes), statically_defined=False))

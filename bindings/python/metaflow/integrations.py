@@ -1,0 +1,13 @@
+"""`ArgoEvent`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import _not_there
+
+
+def __getattr__(name: str) -> Any:
+    if name == "ArgoEvent":
+        return getattr(_not_there, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

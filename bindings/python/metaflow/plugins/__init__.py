@@ -1,0 +1,1 @@
+"""What official Metaflow keeps in plugins and users name: exceptions of decorators."""

@@ -1,0 +1,5 @@
+"""`@parallel`."""
+
+from ..metaflow_current import Parallel
+
+__all__ = ["Parallel"]
