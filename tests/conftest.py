@@ -229,3 +229,50 @@ def project(tmp_path) -> Project:
 def shared_project(tmp_path_factory) -> Project:
     """For the tests of one file that look at the same runs."""
     return Project(tmp_path_factory.mktemp("shared") / "project")
+
+
+# Flows in Python, by the package of bindings/python
+
+PACKAGE_FOLDER = REPOSITORY / "bindings/python"
+FLOWS_IN_PYTHON = Path(__file__).resolve().parent / "python/flows"
+STORY = Path(__file__).resolve().parent / "python/story.py"
+SYSTEM_PYTHON = os.environ.get("METAFLOW_TEST_PYTHON", "/usr/bin/python3")
+
+
+@dataclass(repr=False)
+class PythonProject(Project):
+    """A folder to run flows in Python in, by our package or the official one: each has one of its own."""
+
+    def ours(self, name: str, *arguments, **settings) -> Result:
+        """Runs a flow of tests/python/flows by the package of this repository."""
+        return self.finish(self.start_ours(name, *arguments, **settings))
+
+    def start_ours(self, name: str, *arguments, **variables) -> subprocess.Popen:
+        own = {"PYTHONPATH": PACKAGE_FOLDER, "METAFLOW_LIBRARY": BUILD / "libmetaflow.so"}
+        return self.start([SYSTEM_PYTHON, flow_file(name), *arguments], **{**own, **variables})
+
+    def officially(self, name: str, *arguments, **settings) -> Result:
+        """Runs the same file by the official package."""
+        python = judge()
+        path = f"{python.parent}:{self.variables['PATH']}"
+        return self.run(python, flow_file(name), *arguments, **{"PATH": path, **settings})
+
+    def story(self, name: str, flow: str, run: str = "") -> dict:
+        """What the official client says about a run, the latest one without `run`; see tests/python/story.py."""
+        said = self.run(judge(), STORY, flow_file(name), flow, run or self.latest_run(flow)).succeeded()
+        return json.loads(said.stdout.rpartition("STORY ")[2])
+
+
+def flow_file(name: str) -> Path:
+    own = FLOWS_IN_PYTHON / f"{name}.py"
+    return own if own.exists() else PYTHON_FLOWS / f"{name}.py"
+
+
+@pytest.fixture
+def python_project(tmp_path) -> PythonProject:
+    return PythonProject(tmp_path / "project")
+
+
+@pytest.fixture
+def official_project(tmp_path) -> PythonProject:
+    return PythonProject(tmp_path / "official" / "project")

@@ -64,7 +64,7 @@ def __dir__() -> List[str]:
     return sorted({*globals(), *_MODULE_OF, *_SUBMODULES, "__version__"})
 
 
-__all__ = sorted(_MODULE_OF)  # noqa: PLE0605  # computed, as the names are loaded when used
+__all__ = sorted(_MODULE_OF)  # computed, as the names are loaded when used
 
 if TYPE_CHECKING:
     from .flowspec import FlowSpec as FlowSpec

@@ -240,7 +240,7 @@ class EngineBuffer:
         if size == 0:
             return memoryview(b"")
         array = (ctypes.c_char * size).from_address(library().metaflow_buffer_data(self._handle))
-        array._owner = self  # type: ignore[attr-defined]  # the view holds the array, and so this object
+        array._owner = self  # the view holds the array, and so this object
         return memoryview(array).cast("B")
 
     def text(self) -> str:

@@ -11,7 +11,8 @@ import inspect
 import linecache
 import textwrap
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from types import CodeType
+from typing import Any, Dict, List, Optional, Tuple
 
 from .exception import MetaflowException
 
@@ -76,38 +77,41 @@ def node_of(name: str, function: Any) -> Node:
     return node
 
 
-_trees: Dict[str, Optional[ast.Module]] = {}
+#: Definitions by name and the line at which the code of one may begin to count; None for a file that cannot be read.
+_Definitions = Dict[Tuple[str, int], ast.FunctionDef]
+_known: Dict[str, Optional[_Definitions]] = {}
 
 
-def _tree_of(file: str) -> Optional[ast.Module]:
-    if file not in _trees:
+def _definitions_in(file: str) -> Optional[_Definitions]:
+    if file not in _known:
         lines = linecache.getlines(file)
-        _trees[file] = ast.parse("".join(lines), file) if lines else None
-    return _trees[file]
+        _known[file] = _index(ast.parse("".join(lines), file)) if lines else None
+    return _known[file]
+
+
+def _index(tree: ast.Module) -> _Definitions:
+    found: _Definitions = {}
+    for each in ast.walk(tree):
+        if isinstance(each, ast.FunctionDef):
+            for line in (each.lineno, *(decorator.lineno for decorator in each.decorator_list)):
+                found[each.name, line] = each
+    return found
 
 
 def _definition_of(function: Any) -> Tuple[ast.FunctionDef, str]:
-    code = getattr(function, "__code__", None)
-    file = code.co_filename if code is not None else ""
-    tree = _tree_of(file) if file else None
-    if tree is None:
+    code: Optional[CodeType] = getattr(function, "__code__", None)
+    definitions = _definitions_in(code.co_filename) if code is not None else None
+    if code is None or definitions is None:
         raise SourceMissing(
-            f"The source of step '{getattr(function, '__name__', function)}' cannot be read{f' from {file}' if file else ''}. "
-            "The graph of a flow is taken from its source, so the flow has to be written to a file."
+            f"The source of step '{getattr(function, '__name__', function)}' cannot be read. The graph of a flow is taken "
+            "from its source, so the flow has to be written to a file."
         )
-    for definition in _functions_in(tree):
-        if definition.name == code.co_name and code.co_firstlineno in _first_lines(definition):
-            return definition, file
-    raise SourceMissing(f"Step '{code.co_name}' is not at line {code.co_firstlineno} of {file} any more: run it again.")
-
-
-def _functions_in(tree: ast.AST) -> Iterator[ast.FunctionDef]:
-    return (each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef))
-
-
-def _first_lines(definition: ast.FunctionDef) -> List[int]:
-    """Where its code may begin to count: at the first decorator, or at `def`."""
-    return [definition.lineno, *(each.lineno for each in definition.decorator_list)]
+    try:
+        return definitions[code.co_name, code.co_firstlineno], code.co_filename
+    except KeyError:
+        raise SourceMissing(
+            f"Step '{code.co_name}' is not at line {code.co_firstlineno} of {code.co_filename} any more: run it again."
+        ) from None
 
 
 def _transition_call(statement: ast.stmt, own_name: str) -> Optional[ast.Call]:

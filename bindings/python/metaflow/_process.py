@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import ctypes
 import io
+import itertools
 import os
 import signal
 import sys
@@ -73,14 +74,15 @@ def _opened(descriptor: int, mode: str, before: Optional[TextIO]) -> Any:
     encoding = getattr(before, "encoding", None) or "utf-8"
     errors = "backslashreplace" if descriptor == 2 else getattr(before, "errors", None)
     buffering = 1 if mode == "w" else -1
-    return open(descriptor, mode, buffering, encoding, errors, closefd=False)  # noqa: PTH123  # a descriptor is no path
+    return open(descriptor, mode, buffering, encoding, errors, closefd=False)  # a descriptor is no path
 
 
 def refresh_environment() -> None:
     """The engine sets variables behind the back of os.environ, which Python reads only once."""
     environ = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), "environ")
-    for entry in environ:
-        if entry is None:
+    for i in itertools.count():
+        entry = environ[i]
+        if not entry:
             break
         name, equals, value = entry.partition(b"=")
         if equals and name and os.environb.get(name) != value:

@@ -309,8 +309,6 @@ def reason_not_to_fork() -> Optional[str]:
     return None
 
 
-
-
 def _source_file(flow_class: Any) -> str:
     module = sys.modules.get(flow_class.__module__)
     return os.path.abspath(getattr(module, "__file__", None) or sys.argv[0])  # noqa: PTH100  # pathlib costs start-up time

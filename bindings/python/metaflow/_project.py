@@ -58,7 +58,9 @@ class Project:
         if given and own and given != own:
             raise MetaflowException(f"--branch={given} contradicts @project(branch={own!r}): leave out one of them.")
         self._branch = given or own
-        self._is_production = options.get("production") in (True, "true", "True") or bool(self._attributes["production"])
+        self._is_production = options.get("production") in (True, "true", "True") or bool(
+            self._attributes["production"]
+        )
 
     def branch_name(self) -> str:
         if self._is_production:

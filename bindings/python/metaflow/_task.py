@@ -7,7 +7,6 @@ import os
 import pickle
 import signal
 import sys
-import threading
 from contextlib import contextmanager
 from types import FunctionType, MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional
@@ -15,13 +14,12 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional
 from . import _engine
 from ._pickling import UnpicklableArtifactException, artifact_pieces, type_text
 from .exception import (
-    METAFLOW_EXIT_DISALLOW_RETRY,
     MetaflowException,
     MetaflowInternalError,
     stacktrace_of,
     type_name,
 )
-from .flowspec import EPHEMERAL, FlowSpec, ForeachFrame, InvalidNextException, Requested
+from .flowspec import EPHEMERAL, FlowSpec, ForeachFrame, Requested
 from .metaflow_current import Parallel, current
 from .parameters import Parameter
 
@@ -49,9 +47,7 @@ class Source:
 
 
 def _frame(frame: Dict[str, Any]) -> ForeachFrame:
-    return ForeachFrame(
-        frame["step"], frame["variable"], frame.get("num_splits"), frame["index"], frame.get("value")
-    )
+    return ForeachFrame(frame["step"], frame["variable"], frame.get("num_splits"), frame["index"], frame.get("value"))
 
 
 class TaskData:

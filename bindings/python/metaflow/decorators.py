@@ -116,7 +116,7 @@ def _nones(*names: str) -> Dict[str, Any]:
     return dict.fromkeys(names)
 
 
-_CARD = {
+_CARD: Dict[str, Any] = {
     "type": "default",
     "id": None,
     "options": {},
@@ -127,7 +127,7 @@ _CARD = {
     "customize": False,
     "refresh_interval": 5,
 }
-_BATCH = {
+_BATCH: Dict[str, Any] = {
     **_nones("cpu", "gpu", "memory", "image", "queue", "iam_role", "execution_role", "shared_memory", "max_swap"),
     **_nones("swappiness", "inferentia", "trainium", "efa", "host_volumes", "efs_volumes"),
     "use_tmpfs": False,
@@ -137,7 +137,7 @@ _BATCH = {
     **_nones("aws_batch_tags", "ephemeral_storage", "log_driver", "log_options", "executable"),
     "privileged": False,
 }
-_KUBERNETES = {
+_KUBERNETES: Dict[str, Any] = {
     "cpu": "1",
     "memory": "4096",
     "disk": "10240",
@@ -152,9 +152,9 @@ _KUBERNETES = {
     "extended_resources": {},
     "security_context": None,
 }
-_RESOURCES = {"cpu": "1", "gpu": None, "disk": None, "memory": "4096", "shared_memory": None}
-_PACKAGES = {"packages": {}, "python": None, "disabled": None}
-_CONDA = {**_PACKAGES, "libraries": {}}
+_RESOURCES: Dict[str, Any] = {"cpu": "1", "gpu": None, "disk": None, "memory": "4096", "shared_memory": None}
+_PACKAGES: Dict[str, Any] = {"packages": {}, "python": None, "disabled": None}
+_CONDA: Dict[str, Any] = {**_PACKAGES, "libraries": {}}
 
 STEP_KINDS = _kinds(
     Kind("retry", {"times": "3", "minutes_between_retries": "2"}),
@@ -185,7 +185,9 @@ FLOW_KINDS = _kinds(
 )
 
 
-def step(function: Any = None, *, start: bool = False, end: bool = False, node_info: Optional[Dict[str, Any]] = None) -> Any:
+def step(
+    function: Any = None, *, start: bool = False, end: bool = False, node_info: Optional[Dict[str, Any]] = None
+) -> Any:
     """Marks a method of a flow as a step, `start` and `end` as its first and last one."""
 
     def mark(body: Any) -> Any:

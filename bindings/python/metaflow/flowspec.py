@@ -43,7 +43,7 @@ class ForeachFrame(NamedTuple):
     step: str
     var: str
     num_splits: Optional[int]
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, as it does officially
     value: Optional[str]
 
 
@@ -298,7 +298,9 @@ class FlowSpec:
             ) from None
         if value not in cases:
             known = ", ".join(repr(key) for key in cases)
-            raise RuntimeError(f"Step '{step}': self.{condition} is {value!r}, for which there is no case; there are: {known}.")
+            raise RuntimeError(
+                f"Step '{step}': self.{condition} is {value!r}, for which there is no case; there are: {known}."
+            )
         return cases[value]
 
     def _foreach_values(self, step: str, foreach: Any) -> List[str]:
@@ -322,7 +324,9 @@ class FlowSpec:
                 f"Step *{step}* loops over self.{foreach}, which is {type(items).__name__} and cannot be looped over."
             ) from None
         if not values:
-            raise InvalidNextException(f"Step *{step}* loops over self.{foreach}, which has no items; it needs at least one.")
+            raise InvalidNextException(
+                f"Step *{step}* loops over self.{foreach}, which has no items; it needs at least one."
+            )
         return values
 
 

@@ -19,7 +19,10 @@ class MulticoreException(Exception):
 
 
 def parallel_map(
-    func: Callable[[Item], Answer], iterable: Iterable[Item], max_parallel: Optional[int] = None, dir: Optional[str] = None
+    func: Callable[[Item], Answer],
+    iterable: Iterable[Item],
+    max_parallel: Optional[int] = None,
+    dir: Optional[str] = None,
 ) -> List[Answer]:
     """`[func(x) for x in iterable]`, with up to `max_parallel` items at a time, by default as many as there are processors.
 
@@ -30,7 +33,10 @@ def parallel_map(
 
 
 def parallel_imap_unordered(
-    func: Callable[[Item], Answer], iterable: Iterable[Item], max_parallel: Optional[int] = None, dir: Optional[str] = None
+    func: Callable[[Item], Answer],
+    iterable: Iterable[Item],
+    max_parallel: Optional[int] = None,
+    dir: Optional[str] = None,
 ) -> Iterator[Answer]:
     """As parallel_map, but each answer comes as soon as it is there."""
     return (answer for _, answer in _answers(func, iterable, max_parallel))
@@ -48,7 +54,9 @@ class _Worker:
         os.close(self.pipe)
         _, status = os.waitpid(self.process, 0)
         if status != 0:
-            raise MulticoreException(f"Item number {self.number} of parallel_map failed: its process ended with status {status}.")
+            raise MulticoreException(
+                f"Item number {self.number} of parallel_map failed: its process ended with status {status}."
+            )
         return b"".join(self.received)
 
     def kill(self) -> None:
@@ -106,7 +114,7 @@ def _start(func: Callable[[Item], Any], number: int, item: Item) -> _Worker:
 def _work(func: Callable[[Item], Any], item: Item, pipe: int) -> NoReturn:
     code = 1
     try:
-        with open(pipe, "wb") as answer:  # noqa: PTH123  # a descriptor is no path
+        with open(pipe, "wb") as answer:  # a descriptor is no path
             pickle.dump(func(item), answer, protocol=5)
         code = 0
     except BaseException:

@@ -9,4 +9,6 @@ class FailureHandledByCatch(MetaflowException):
     headline = "Task execution failed but @catch handled it"
 
     def __init__(self, retry_count: int) -> None:
-        super().__init__(f"The process of the step ended {retry_count} times without an exception; see the log of each attempt.")
+        super().__init__(
+            f"The process of the step ended {retry_count} times without an exception; see the log of each attempt."
+        )
