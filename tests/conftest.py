@@ -247,9 +247,10 @@ class PythonProject(Project):
         """Runs a flow of tests/python/flows by the package of this repository."""
         return self.finish(self.start_ours(name, *arguments, **settings))
 
-    def start_ours(self, name: str, *arguments, **variables) -> subprocess.Popen:
+    def start_ours(self, name: str, *arguments, interpreter=None, **variables) -> subprocess.Popen:
         own = {"PYTHONPATH": PACKAGE_FOLDER, "METAFLOW_LIBRARY": BUILD / "libmetaflow.so"}
-        return self.start([SYSTEM_PYTHON, flow_file(name), *arguments], **{**own, **variables})
+        command = [interpreter or SYSTEM_PYTHON, flow_file(name), *arguments]
+        return self.start(command, **{**own, **variables})
 
     def officially(self, name: str, *arguments, **settings) -> Result:
         """Runs the same file by the official package."""
@@ -264,6 +265,9 @@ class PythonProject(Project):
 
 
 def flow_file(name: str) -> Path:
+    """A flow of tests/python/flows or tests/flows_python by its name; a path is one already."""
+    if isinstance(name, Path):
+        return name
     own = FLOWS_IN_PYTHON / f"{name}.py"
     return own if own.exists() else PYTHON_FLOWS / f"{name}.py"
 

@@ -7,8 +7,6 @@ import sys
 
 from metaflow import Run, metadata, namespace
 
-LEFT_OUT = {"created_at", "finished_at"}
-
 
 def load_classes(flow_file):
     """Pickled objects of classes of the flow's file look for them in __main__."""
@@ -21,14 +19,20 @@ def load_classes(flow_file):
 
 
 def place(task):
-    """A task without its number: its step and where it stands in the foreaches around it."""
-    return task.parent.id + str([tuple(frame)[3] for frame in task["_foreach_stack"].data])
+    """A task without its number: its step, and where it stands in the foreaches and rounds around it."""
+    indices = [tuple(frame)[3] for frame in task["_foreach_stack"].data]
+    return f"{task.parent.id}{indices}{task['_iteration_stack'].data}"
+
+
+def tell_exception(exception):
+    """Metaflow's own have words of their own in each implementation."""
+    return [exception.type, None if exception.type.startswith("metaflow.") else exception.exception]
 
 
 def shown(artifact):
     value = artifact.data
     if type(value).__name__ == "MetaflowExceptionWrapper":
-        return [value.type, value.exception, "Traceback" in value.stacktrace]
+        return tell_exception(value)
     return repr(sorted(value, key=repr)) if isinstance(value, (set, frozenset)) else repr(value)
 
 
@@ -42,7 +46,7 @@ def tell_task(task):
         "count": len(list(types)),
         "successful": task.successful,
         "finished": task.finished,
-        "exception": None if task.exception is None else [task.exception.type, task.exception.exception],
+        "exception": task.exception and tell_exception(task.exception),
         "index": task.index,
         "stdout": task.stdout,
         "transition": repr(task["_transition"].data),

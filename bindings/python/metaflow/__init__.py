@@ -67,9 +67,35 @@ def __dir__() -> List[str]:
 __all__ = sorted(_MODULE_OF)  # computed, as the names are loaded when used
 
 if TYPE_CHECKING:
+    from .decorators import airflow_external_task_sensor as airflow_external_task_sensor
+    from .decorators import airflow_s3_key_sensor as airflow_s3_key_sensor
+    from .decorators import batch as batch
+    from .decorators import card as card
+    from .decorators import catch as catch
+    from .decorators import conda as conda
+    from .decorators import conda_base as conda_base
+    from .decorators import environment as environment
+    from .decorators import exit_hook as exit_hook
+    from .decorators import kubernetes as kubernetes
+    from .decorators import parallel as parallel
+    from .decorators import project as project
+    from .decorators import pypi as pypi
+    from .decorators import pypi_base as pypi_base
+    from .decorators import pytorch_parallel as pytorch_parallel
+    from .decorators import resources as resources
+    from .decorators import retry as retry
+    from .decorators import schedule as schedule
+    from .decorators import secrets as secrets
+    from .decorators import step as step
+    from .decorators import timeout as timeout
+    from .decorators import trigger as trigger
+    from .decorators import trigger_on_finish as trigger_on_finish
     from .flowspec import FlowSpec as FlowSpec
     from .includefile import IncludeFile as IncludeFile
     from .metaflow_current import current as current
+    from .metaflow_profile import profile as profile
+    from .multicore_utils import parallel_imap_unordered as parallel_imap_unordered
+    from .multicore_utils import parallel_map as parallel_map
     from .parameters import JSONType as JSONType
     from .parameters import JSONTypeClass as JSONTypeClass
     from .parameters import Parameter as Parameter

@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from . import _engine, _process
 from ._graph import Node, node_of, steps_of
+from ._neighbours import tell_of_neighbours
 from ._pickling import pickle_pieces, type_text
 from ._project import Project
 from ._unavailable import refuse_unavailable, tell_what_is_not_done
@@ -165,6 +166,7 @@ class Program:
             if choices["command"] in (*_EXECUTING, "step"):
                 refuse_unavailable(self._class, self._decorators)
             if choices["command"] in _EXECUTING:
+                tell_of_neighbours()
                 tell_what_is_not_done(self._class, self._decorators)
             _engine.give_text(description, json.dumps(self.description()))
 

@@ -118,9 +118,6 @@ class Parameter:
         """Whether the option stands for True by itself."""
         return bool(self.kwargs.get("is_flag"))
 
-    def option_rank(self) -> str:
-        return self.name
-
     def description(self, attribute: str) -> Dict[str, Any]:
         """As the engine takes it."""
         return {

@@ -1,0 +1,256 @@
+"""Flows in Python, run by our package and by the official one: what the official client says about both runs is the same."""
+
+import json
+import os
+import re
+import signal
+
+import pytest
+from conftest import JUDGE, PythonProject, flow_file, judge
+
+
+def class_of(name: str) -> str:
+    return "".join(word.title() for word in name.split("_"))
+
+
+def without(story: dict, *members: str) -> dict:
+    steps = {
+        step: [{key: value for key, value in task.items() if key not in members} for task in tasks]
+        for step, tasks in story["steps"].items()
+    }
+    return {**story, "steps": steps}
+
+
+# --- The same as official
+
+
+@pytest.mark.parametrize("isolation", ["fork", "spawn"])
+@pytest.mark.parametrize(
+    ("name", "apart_from"),
+    [
+        ("values", []),
+        ("merging", []),
+        ("nested", []),
+        ("failing", ["stdout"]),
+        ("crowded", ["stdout"]),
+        ("lone", []),
+        ("gang", ["stdout"]),
+        ("turns", ["stdout"]),
+    ],
+)
+def test_a_run_is_what_it_officially_is(official_stories, python_project, name, apart_from, isolation):
+    if name == "crowded":
+        apart_from = [*apart_from, "artifacts"]  # random numbers; the next test looks at them
+    python_project.ours(name, "run", "--tag", "t", "--isolation", isolation).succeeded()
+    ours = python_project.story(name, class_of(name))
+    official = official_stories(name, "run", "--tag", "t")
+    assert without(ours, *apart_from) == without(official, *apart_from)
+
+
+@pytest.fixture(scope="module")
+def official_stories(tmp_path_factory):
+    """The story of an official run; each is run once."""
+    known = {}
+
+    def story(name, *arguments):
+        key = (name, arguments)
+        if key not in known:
+            project = PythonProject(tmp_path_factory.mktemp("official") / "project")
+            (project.folder / "notes.txt").write_text("hello\n")
+            project.officially(name, *arguments).succeeded()
+            known[key] = project.story(name, class_of(name))
+        return known[key]
+
+    return story
+
+
+def test_parameters_and_include_files_are_what_they_officially_are(official_stories, python_project):
+    arguments = (
+        *("run", "--wanted", "3", "--whole=4", "--truth", "yes", "--flag", "--tree", "[1]", "--words", "x,y"),
+        *("--real", "2", "--told-apart", "here"),
+    )
+    (python_project.folder / "notes.txt").write_text("hello\n")
+    python_project.ours("parameters", *arguments).succeeded()
+    assert python_project.story("parameters", "Parameters") == official_stories("parameters", *arguments)
+
+
+@pytest.mark.parametrize("isolation", ["fork", "spawn"])
+def test_a_step_may_do_what_a_process_of_its_own_may(python_project, isolation):
+    said = python_project.ours("crowded", "run", "--isolation", isolation).succeeded()
+    story = python_project.story("crowded", "Crowded")
+    (start,), (end,) = story["steps"]["start"], story["steps"]["end"]
+    values = start["artifacts"]
+    assert values["threads"] == values["processes"] == "[0, 2, 4, 6, 8]"
+    assert values["spawned"] == "[0, 2, 4]"
+    assert values["queued"] == "7"
+    assert values["coroutine"] == "0"
+    assert values["mapped"] == str([2 * x for x in range(10)])
+    assert values["unordered"] == "[2, 4, 6]"
+    assert values["handlers"] == "[True, True, True]"
+    assert values["kept_alive"] == "True"
+    assert end["artifacts"]["all_differ"] == "True"
+    lines = start["stdout"].splitlines()
+    assert lines == ["out", "no newlinethread ended", "at exit True"]
+    assert "logged" in said.stdout
+    assert said.stdout.count("at exit True") == 7 and said.stdout.count("at exit False") == 1
+
+
+# --- How a step may end
+
+
+@pytest.mark.parametrize(
+    ("way", "said", "attempts"),
+    [
+        ("leave before next", r"went on to no step, but its source says other", 2),
+        ("refuse retries", r"This failed task will not be retried", 1),
+        ("leave with a message", r"no way on", 2),
+        ("raise", r"(?s)Traceback.*ways_out.py.*raise ValueError\(.as asked.\).*ValueError: as asked", 2),
+        ("lock", r"self\.table\['a'\]\[1\]\.lock is of type <class '_thread\.lock'>", 2),
+        ("self", r"A flow cannot be stored", 2),
+        ("constant", r"'limit' cannot be set", 2),
+        ("no items", r"on line \d+:\s[^\n]*Step \*start\* loops over self\.empty, which has no items", 2),
+        ("twice", r"has called self\.next\(\) already", 2),
+        ("elsewhere", r"went on to end, but its source says other", 2),
+        ("forget", r"went on to no step, but its source says other", 2),
+        ("no step", r"goes on to helper, which is no step of WaysOut", 2),
+        ("key", r"self\.limit is 5, for which there is no case; there are: 'a'", 2),
+    ],
+)
+def test_a_step_that_does_not_end_well_says_why(python_project, way, said, attempts):
+    ended = python_project.ours("ways_out", "run", WAY=way).failed()
+    plain = re.sub(r"(?m)^\S+ \S+ (\[[^\]]*\] )?", "", ended.stdout)
+    assert re.search(said, plain), str(ended)
+    assert ended.stdout.count("Task failed.") == attempts
+    assert "reached the end" not in ended.stdout
+    assert "_task.py" not in ended.stdout
+
+
+@pytest.mark.parametrize(("way", "said"), [("", ""), ("thread", "thread ended"), ("fork", "child came back")])
+def test_a_step_that_ends_well_goes_on_once(python_project, way, said):
+    ended = python_project.ours("ways_out", "run", WAY=way).succeeded()
+    assert said in ended.stdout
+    assert ended.stdout.count("reached the end") == 1
+
+
+def test_what_was_set_before_a_failure_is_stored_with_it(python_project):
+    python_project.ours("ways_out", "run", WAY="raise").failed()
+    (start,) = python_project.story("ways_out", "WaysOut")["steps"]["start"]
+    assert start["artifacts"]["before"] == "'kept'"
+    assert start["exception"] == ["builtins.ValueError", "as asked"]
+    assert (start["successful"], start["finished"], start["attempt"]) == (False, False, 1)
+
+
+# --- The command line
+
+
+def test_a_missing_parameter_is_a_usage_error(python_project):
+    said = python_project.ours("parameters", "run")
+    assert said.exit == 2
+    assert "--wanted" in said.stderr
+
+
+def test_a_wrong_value_is_a_usage_error(python_project):
+    said = python_project.ours("parameters", "run", "--wanted", "abc")
+    assert said.exit == 2
+    assert "Invalid value for '--wanted': 'abc' is not a valid integer" in said.stderr
+
+
+def test_help_shows_parameters_with_types_and_defaults(python_project):
+    said = python_project.ours("parameters", "run", "--help").succeeded()
+    assert re.search(r"--whole INTEGER\s+A whole number.*\[default: 3\]", said.stdout)
+    assert re.search(r"--tree JSON", said.stdout)
+    assert re.search(r"--notes FILEPATH", said.stdout)
+
+
+def test_parameters_come_from_the_environment_too(python_project):
+    (python_project.folder / "notes.txt").write_text("x")
+    python_project.ours("parameters", "run", METAFLOW_RUN_WANTED="8").succeeded()
+    (end,) = python_project.story("parameters", "Parameters")["steps"]["end"]
+    assert end["artifacts"]["wanted"] == "8"
+
+
+def test_a_foreach_into_a_join_is_refused(python_project):
+    said = python_project.ours("into_join", "check").failed()
+    assert re.search(r"into_join.py on line \d+", said.stderr)
+
+
+def test_decorators_of_the_command_line_come_after_those_of_the_source(python_project):
+    said = python_project.ours("ways_out", "run", "--with", "retry:times=3", WAY="raise").failed()
+    assert said.stdout.count("Task failed.") == 2
+
+
+def test_an_unknown_decorator_is_refused(python_project):
+    said = python_project.ours("ways_out", "run", "--with", "retyr").failed()
+    assert "Unknown step decorator" in said.stderr and "retry" in said.stderr
+
+
+def test_show_tells_the_steps_with_their_documentation(python_project):
+    said = python_project.ours("values", "show").succeeded()
+    assert "Values of many kinds." in said.stdout + said.stderr
+    assert re.search(r"Step middle\n\s+Changes some of them\.\n\s+=> end", said.stdout)
+
+
+def test_a_flow_that_leaves_a_thread_at_import_is_run_by_fresh_processes(python_project):
+    flow = python_project.folder / "threads.py"
+    text = flow_file("lone").read_text()
+    flow.write_text("import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n" + text)
+    said = python_project.ours(flow, "run").succeeded()
+    assert "--isolation spawn" in said.stderr
+
+
+# --- resume, in either hand
+
+
+def test_resume_executes_what_failed_and_takes_over_the_rest(python_project):
+    python_project.ours("resumable", "run", FAIL="leaf:1,0").failed()
+    said = python_project.ours("resumable", "resume").succeeded()
+    assert "Cloning previously run task" in said.stdout
+    (end,) = python_project.story("resumable", "Resumable", resumed_run(said))["steps"]["end"]
+    assert end["artifacts"]["all"] == str([f"w{i}/{j}" for i in range(3) for j in range(2)])
+
+
+def resumed_run(said) -> str:
+    return re.search(r"run-id (\d+)", said.stdout)[1]
+
+
+def test_official_resume_goes_on_with_our_run(python_project):
+    python_project.ours("resumable", "run", FAIL="gather_leaves:1").failed()
+    said = python_project.officially("resumable", "resume").succeeded()
+    (end,) = python_project.story("resumable", "Resumable", resumed_run(said))["steps"]["end"]
+    assert end["artifacts"]["settled"] == "'after 4'"
+
+
+def test_our_resume_goes_on_with_an_official_run(python_project):
+    python_project.officially("resumable", "run", FAIL="gather_leaves:1").failed()
+    said = python_project.ours("resumable", "resume").succeeded()
+    (end,) = python_project.story("resumable", "Resumable", resumed_run(said))["steps"]["end"]
+    assert end["artifacts"]["all"] == str([f"w{i}/{j}" for i in range(3) for j in range(2)])
+
+
+# --- Large values
+
+
+def test_large_arrays_are_read_by_the_official_client(python_project):
+    flow = python_project.folder / "arrays.py"
+    flow.write_text(
+        "import numpy\n"
+        "from metaflow import FlowSpec, step\n\n\n"
+        "class Arrays(FlowSpec):\n"
+        "    @step\n"
+        "    def start(self):\n"
+        "        self.large = numpy.arange(1_000_000, dtype='f8').reshape(1000, 1000)\n"
+        "        self.held = {'a': [self.large[::2]], 'b': 'text'}\n"
+        "        self.next(self.end)\n\n"
+        "    @step\n"
+        "    def end(self):\n"
+        "        self.large[0, 0] = 5\n"
+        "        self.total = float(self.large.sum() + self.held['a'][0].sum())\n\n\n"
+        "if __name__ == '__main__':\n"
+        "    Arrays()\n"
+    )
+    python_project.ours(flow, "run", interpreter=judge()).succeeded()
+    total = python_project.official(
+        "namespace(None); metadata('local@.'); data = Flow('Arrays').latest_run.data\n"
+        "result = [data.total, float(data.large.sum() + data.held['a'][0].sum()), data.large.shape]"
+    )
+    assert total[0] == total[1] and total[2] == [1000, 1000]
