@@ -1,12 +1,9 @@
 """Flows in Python, run by our package and by the official one: what the official client says about both runs is the same."""
 
-import json
-import os
 import re
-import signal
 
 import pytest
-from conftest import JUDGE, PythonProject, flow_file, judge
+from conftest import PythonProject, flow_file, judge
 
 
 def class_of(name: str) -> str:

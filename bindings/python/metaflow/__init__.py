@@ -6,7 +6,10 @@ Names are loaded when they are first used, so that importing this package costs 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, Dict, List
+
+TYPE_CHECKING = False  # as typing has it, which would be most of the cost of importing this package
+if TYPE_CHECKING:
+    from typing import Any, Dict, List
 
 _MODULE_OF: Dict[str, str] = {
     **dict.fromkeys(("FlowSpec",), "flowspec"),

@@ -9,7 +9,6 @@ import ctypes
 import json
 import os
 from ctypes import POINTER, byref, c_char_p, c_int, c_int64, c_size_t, c_ssize_t, c_void_p
-from pathlib import Path
 from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from .exception import MetaflowException
@@ -127,7 +126,8 @@ def _library_path() -> str:
     chosen = os.environ.get("METAFLOW_LIBRARY")
     if chosen:
         return chosen
-    return str(Path(__file__).resolve().parent / "libmetaflow.so")
+    folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120  # pathlib would cost start-up time
+    return os.path.join(folder, "libmetaflow.so")  # noqa: PTH118
 
 
 def _load() -> ctypes.CDLL:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import ctypes
 import gc
 import json
@@ -287,7 +287,7 @@ def _describe_constant(name: str, value: Any) -> Dict[str, str]:
             f"The class attribute '{name}' of the flow cannot be stored: {error}. Give it a name that begins with '_', or "
             "move it out of the class."
         ) from None
-    return {"name": name, "type": type_text(value), "pickle": base64.b64encode(pickled).decode()}
+    return {"name": name, "type": type_text(value), "pickle": binascii.b2a_base64(pickled, newline=False).decode()}
 
 
 def command_of_a_fresh_process() -> List[str]:
