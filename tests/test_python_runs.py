@@ -251,3 +251,32 @@ def test_large_arrays_are_read_by_the_official_client(python_project):
         "result = [data.total, float(data.large.sum() + data.held['a'][0].sum()), data.large.shape]"
     )
     assert total[0] == total[1] and total[2] == [1000, 1000]
+
+
+@pytest.mark.parametrize(("seed", "different"), [("", 4), ("numpy.random.seed(1)", 1)])
+def test_numpy_draws_other_numbers_in_each_task_unless_the_flow_has_seeded_it(python_project, seed, different):
+    flow = python_project.folder / "draws.py"
+    flow.write_text(
+        f"import numpy\n{seed}\n"
+        "from metaflow import FlowSpec, step\n\n\n"
+        "class Draws(FlowSpec):\n"
+        "    @step\n"
+        "    def start(self):\n"
+        "        self.items = range(4)\n"
+        "        self.next(self.draw, foreach='items')\n\n"
+        "    @step\n"
+        "    def draw(self):\n"
+        "        self.number = float(numpy.random.random())\n"
+        "        self.next(self.join)\n\n"
+        "    @step\n"
+        "    def join(self, inputs):\n"
+        "        print('numbers', len({branch.number for branch in inputs}))\n"
+        "        self.next(self.end)\n\n"
+        "    @step\n"
+        "    def end(self):\n"
+        "        pass\n\n\n"
+        "if __name__ == '__main__':\n"
+        "    Draws()\n"
+    )
+    said = python_project.ours(flow, "run", interpreter=judge()).succeeded()
+    assert f"numbers {different}" in said.stdout

@@ -94,6 +94,6 @@ def _reseed_numpy() -> None:
     numpy_random: Any = sys.modules.get("numpy.random")
     if numpy_random is None:
         return
-    generator = numpy_random.mtrand._rand._bit_generator
-    if getattr(generator, "_seed_seq", None) is not None:
+    generator = getattr(getattr(numpy_random.mtrand, "_rand", None), "_bit_generator", None)
+    if generator is None or getattr(generator, "_seed_seq", None) is not None:
         numpy_random.seed()

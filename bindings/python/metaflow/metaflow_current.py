@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Set
-
-if TYPE_CHECKING:
-    from .client import Run, Task
+import importlib
+from typing import Any, Dict, List, NamedTuple, Optional, Set
 
 
 class Parallel(NamedTuple):
@@ -99,18 +97,14 @@ class Current:
         return make() if make else None
 
     @property
-    def task(self) -> Optional[Task]:
+    def task(self) -> Any:
         """The running task, as the client sees it."""
-        from .client import Task
-
-        return Task(self.pathspec) if self.pathspec else None
+        return _client().Task(self.pathspec) if self.pathspec else None
 
     @property
-    def run(self) -> Optional[Run]:
+    def run(self) -> Any:
         """The run that goes on, as the client sees it."""
-        from .client import Run
-
-        return Run(f"{self.flow_name}/{self.run_id}") if self.run_id else None
+        return _client().Run(f"{self.flow_name}/{self.run_id}") if self.run_id else None
 
     @property
     def parameter_names(self) -> Optional[List[str]]:
@@ -136,6 +130,10 @@ class Current:
     @property
     def is_parallel(self) -> bool:
         return self._extra.get("parallel") is not None
+
+
+def _client() -> Any:
+    return importlib.import_module(".client", __package__)
 
 
 current = Current()
