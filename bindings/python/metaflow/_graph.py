@@ -7,10 +7,7 @@ is described as it is, `none` or `invalid`; whether that is a mistake is for the
 from __future__ import annotations
 
 import ast
-import inspect
 import linecache
-import textwrap
-from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -23,22 +20,24 @@ class SourceMissing(MetaflowException):
     headline = "Source of the flow is missing"
 
 
-@dataclass
 class Node:
     """One step as it is written; members are those of the description that the engine takes."""
 
-    name: str
-    source_file: str = ""
-    line: int = 0  #: of its `def`
-    next_line: int = 0  #: of its transition
-    documentation: str = ""
-    argument_count: int = 0  #: formal arguments beside self; -1: not even self
-    transition: str = "none"
-    next: List[str] = field(default_factory=list)
-    foreach_artifact: str = ""
-    condition: str = ""
-    cases: List[Dict[str, str]] = field(default_factory=list)
-    num_parallel: Optional[int] = None
+    def __init__(
+        self, name: str, source_file: str, line: int, next_line: int, documentation: str, argument_count: int
+    ) -> None:
+        self.name = name
+        self.source_file = source_file
+        self.line = line  #: of its `def`
+        self.next_line = next_line  #: of its transition
+        self.documentation = documentation
+        self.argument_count = argument_count  #: formal arguments beside self; -1: not even self
+        self.transition = "none"
+        self.next: List[str] = []
+        self.foreach_artifact = ""
+        self.condition = ""
+        self.cases: List[Dict[str, str]] = []
+        self.num_parallel: Optional[int] = None
 
     @property
     def is_join(self) -> bool:
@@ -50,7 +49,7 @@ def steps_of(flow_class: type) -> Dict[str, Any]:
     found: Dict[str, Any] = {}
     for owner in reversed(flow_class.__mro__):
         for name in vars(owner):
-            value = inspect.getattr_static(flow_class, name)
+            value = next(vars(each)[name] for each in flow_class.__mro__ if name in vars(each))
             if getattr(value, "is_step", False):
                 found[name] = value
     return found
@@ -58,8 +57,7 @@ def steps_of(flow_class: type) -> Dict[str, Any]:
 
 def node_of(name: str, function: Any) -> Node:
     """Reads one step function. SourceMissing when nobody knows where it stands."""
-    written = inspect.unwrap(function)
-    definition, file = _definition_of(written)
+    definition, file = _definition_of(_unwrapped(function))
     arguments = definition.args
     positional = [*getattr(arguments, "posonlyargs", []), *arguments.args]
     node = Node(
@@ -67,7 +65,7 @@ def node_of(name: str, function: Any) -> Node:
         source_file=file,
         line=definition.lineno,
         next_line=definition.body[-1].lineno,
-        documentation=textwrap.dedent(ast.get_docstring(definition, clean=True) or ""),
+        documentation=_without_indentation(ast.get_docstring(definition, clean=False) or ""),
         argument_count=len(positional) - 1,
     )
     own_name = positional[0].arg if positional else "self"
@@ -75,6 +73,20 @@ def node_of(name: str, function: Any) -> Node:
     if call is not None:
         _Transition(own_name, node).read(call)
     return node
+
+
+def _unwrapped(function: Any) -> Any:
+    """What functools.wraps was given."""
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    return function
+
+
+def _without_indentation(text: str) -> str:
+    """A docstring without what its lines have in front in common."""
+    first, *rest = text.expandtabs().split("\n")
+    margin = min((len(line) - len(line.lstrip()) for line in rest if line.strip()), default=0)
+    return "\n".join([first.strip(), *(line[margin:].rstrip() for line in rest)]).strip("\n")
 
 
 #: Definitions by name and the line at which the code of one may begin to count; None for a file that cannot be read.

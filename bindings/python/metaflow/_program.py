@@ -10,7 +10,6 @@ import os
 import pickle
 import sys
 import threading
-import traceback
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from . import _engine, _process
@@ -20,7 +19,7 @@ from ._pickling import pickle_pieces, type_text
 from ._project import Project
 from ._unavailable import refuse_unavailable, tell_what_is_not_done
 from .decorators import StepDecorator, attach_decospecs, flow_decorators_of
-from .exception import MetaflowException
+from .exception import MetaflowException, current_traceback
 from .flowspec import FlowSpec
 from .metaflow_current import current
 from .parameters import (
@@ -233,7 +232,7 @@ class Program:
         try:
             _process.leave()
         except BaseException:
-            traceback.print_exc()
+            print(current_traceback(), file=sys.stderr)
 
 
 def _guarded(action: Callable[[], None], error: Any) -> int:
@@ -251,7 +250,7 @@ def _guarded(action: Callable[[], None], error: Any) -> int:
     except MetaflowException as problem:
         return _engine.give_error(error, _engine.INVALID, str(problem), problem.headline)
     except BaseException:
-        return _engine.give_error(error, _engine.INTERNAL, traceback.format_exc())
+        return _engine.give_error(error, _engine.INTERNAL, current_traceback())
     return _engine.OK
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import pickle
 import signal
@@ -19,7 +18,7 @@ from .exception import (
     stacktrace_of,
     type_name,
 )
-from .flowspec import EPHEMERAL, FlowSpec, ForeachFrame, Requested
+from .flowspec import EPHEMERAL, FlowSpec, ForeachFrame, Requested, static_attribute
 from .metaflow_current import Parallel, current
 from .parameters import Parameter
 
@@ -272,7 +271,7 @@ class Attempt:
     def _is_artifact(self, name: str, value: Any) -> bool:
         if name.startswith("__") or name in EPHEMERAL or isinstance(value, (MethodType, FunctionType, Parameter)):
             return False
-        if isinstance(inspect.getattr_static(type(self._flow), name, None), property):
+        if isinstance(static_attribute(type(self._flow), name), property):
             return False
         # The engine gives the flow's name to every task that has no other.
         return name != "name" or value != type(self._flow).__name__ or "name" in self._data.source.artifacts

@@ -5,10 +5,7 @@ Here they are only collected and checked as far as their attributes' names go; t
 
 from __future__ import annotations
 
-import difflib
-import json
 import re
-from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Type, TypeVar
 
 from .exception import InvalidDecoratorAttribute, MetaflowException
@@ -50,20 +47,28 @@ class UnknownStepDecoratorException(MetaflowException):
     headline = "Unknown step decorator"
 
     def __init__(self, deconame: str, known: Iterable[str]) -> None:
+        import difflib
+
         names = sorted(known)
         near = difflib.get_close_matches(deconame, names, 1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         super().__init__(f"Unknown step decorator '{deconame}'.{hint} These are known: {', '.join(names)}.")
 
 
-@dataclass
 class Decorator:
-    """One decorator with its attributes; missing ones have their defaults."""
+    """One decorator with all its attributes."""
 
-    name: str
-    attributes: Dict[str, Any] = field(default_factory=dict)
-    statically_defined: bool = True
-    inserted_by: Optional[str] = None
+    def __init__(
+        self,
+        name: str,
+        attributes: Dict[str, Any],
+        statically_defined: bool = True,
+        inserted_by: Optional[str] = None,
+    ) -> None:
+        self.name = name
+        self.attributes = attributes
+        self.statically_defined = statically_defined
+        self.inserted_by = inserted_by
 
     def description(self) -> Dict[str, Any]:
         """As the engine takes it: values that are no JSON are shown by their repr."""
@@ -75,6 +80,8 @@ class Decorator:
 
 
 def _jsonable(value: Any) -> Any:
+    import json
+
     if hasattr(value, "to_dict"):
         value = value.to_dict()
     return json.loads(json.dumps(value, default=str))
@@ -88,13 +95,13 @@ class FlowDecorator(Decorator):
     """A decorator of a flow."""
 
 
-@dataclass(frozen=True)
 class Kind:
     """What a decorator may be given."""
 
-    name: str
-    defaults: Mapping[str, Any]
-    allow_multiple: bool = False
+    def __init__(self, name: str, defaults: Mapping[str, Any], allow_multiple: bool = False) -> None:
+        self.name = name
+        self.defaults = defaults
+        self.allow_multiple = allow_multiple
 
     def attributes(self, given: Mapping[str, Any]) -> Dict[str, Any]:
         """All attributes. InvalidDecoratorAttribute for one that is not known."""
@@ -288,6 +295,8 @@ def _parse_pair(kind: Kind, pair: str) -> Any:
 
 
 def _parse_value(text: str) -> Any:
+    import json
+
     text = text.strip().replace('\\"', '"')
     for convert in (json.loads, int, float):
         try:

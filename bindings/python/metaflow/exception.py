@@ -3,7 +3,6 @@ exceptions are unpickled by them."""
 
 from __future__ import annotations
 
-import traceback
 from typing import Any, Dict, Iterable, Optional
 
 #: Exit codes of a step's process that say whether it may be tried again.
@@ -67,8 +66,7 @@ class ParameterFieldFailed(MetaflowException):
 
     def __init__(self, name: str, field: str) -> None:
         super().__init__(
-            f"The field '{field}' of parameter '{name}' raised an exception while it was computed:\n"
-            + traceback.format_exc()
+            f"The field '{field}' of parameter '{name}' raised an exception while it was computed:\n{current_traceback()}"
         )
 
 
@@ -163,4 +161,13 @@ def type_name(error: BaseException) -> str:
 
 def stacktrace_of(error: BaseException) -> str:
     """The traceback as Python prints it, with what caused the error."""
+    import traceback  # only where something has gone wrong: it is slow to load
+
     return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+
+
+def current_traceback() -> str:
+    """As stacktrace_of, of the exception that is being handled."""
+    import traceback
+
+    return traceback.format_exc()

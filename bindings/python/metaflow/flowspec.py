@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import reprlib
 import sys
 from itertools import islice
@@ -67,6 +66,11 @@ class Requested(NamedTuple):
     is_switch: bool = False
 
 
+def static_attribute(owner: type, name: str) -> Any:
+    """What the class itself has under a name, None if nothing; properties are not asked for their value."""
+    return next((vars(each)[name] for each in owner.__mro__ if name in vars(each)), None)
+
+
 class FlowSpec:
     """Derive a class from this and mark its methods by @step; making an instance runs the command line.
 
@@ -101,8 +105,8 @@ class FlowSpec:
     @property
     def script_name(self) -> str:
         """File name of the flow."""
-        file = inspect.getfile(type(self)).replace(".pyc", ".py")
-        return file.rpartition("/")[2]
+        file: str = getattr(sys.modules[type(self).__module__], "__file__", None) or sys.argv[0]
+        return file.rpartition("/")[2].replace(".pyc", ".py")
 
     @property
     def index(self) -> Optional[int]:
@@ -271,7 +275,7 @@ class FlowSpec:
 
     def _step_name(self, step: str, target: Any) -> str:
         name = getattr(getattr(target, "__func__", target), "__name__", None)
-        function = inspect.getattr_static(type(self), name, None) if isinstance(name, str) else None
+        function = static_attribute(type(self), name) if isinstance(name, str) else None
         if not getattr(function, "is_step", False):
             raise InvalidNextException(
                 f"Step *{step}* goes on to {name or repr(target)}, which is no step of {type(self).__name__}. Write it as "
