@@ -280,3 +280,24 @@ def test_numpy_draws_other_numbers_in_each_task_unless_the_flow_has_seeded_it(py
     )
     said = python_project.ours(flow, "run", interpreter=judge()).succeeded()
     assert f"numbers {different}" in said.stdout
+
+
+# --- spin
+
+
+def test_a_step_is_spun_with_artifacts_of_a_module(python_project):
+    python_project.ours("values", "run").succeeded()
+    (python_project.folder / "instead.py").write_text("ARTIFACTS = {'text': 'blue', '_private': [7]}\n")
+    said = python_project.ours("values", "spin", "end", "--persist", "--artifacts-module", "instead.py").succeeded()
+    dumped = python_project.ours("values", "--mode", "spin", "dump", spun_task(said), "--include", "seen").succeeded()
+    assert "('blue', [1, 2, 3], 'Point(10, 2)', [7], b'\\x00\\xff')" in dumped.stdout
+
+
+def spun_task(said) -> str:
+    return re.search(r"\[(\d+/\w+/\d+) \(pid", said.stdout)[1]
+
+
+def test_a_module_without_artifacts_is_refused(python_project):
+    (python_project.folder / "instead.py").write_text("x = 1\n")
+    said = python_project.ours("values", "spin", "end", "--artifacts-module", "instead.py").failed()
+    assert "no dict ARTIFACTS" in said.stderr

@@ -17,6 +17,7 @@ from ._graph import Node, node_of, steps_of
 from ._neighbours import tell_of_neighbours
 from ._pickling import pickle_pieces, type_text
 from ._project import Project
+from ._spin import take_replacements, without_decorators
 from ._unavailable import refuse_unavailable, tell_what_is_not_done
 from .decorators import StepDecorator, attach_decospecs, flow_decorators_of
 from .exception import MetaflowException, current_traceback
@@ -69,12 +70,14 @@ class Program:
             name: list(function.decorators) for name, function in functions.items()
         }
         self._is_forked = False
+        self._replacements: Dict[str, Any] = {}
 
     def run(self, argv: Sequence[str]) -> int:
         """The whole command line; `argv` as sys.argv has it."""
         sys.stdout.flush()
         sys.stderr.flush()
-        words = [word.encode("utf-8", "surrogateescape") for word in self._plain_words(argv)]
+        plain, self._replacements = take_replacements(self._plain_words(argv))
+        words = [word.encode("utf-8", "surrogateescape") for word in plain]
         described = json.dumps(self.description(announce=True)).encode()
         functions = self._engine_functions()
         handle = _engine.make("metaflow_flow_new", described, ctypes.byref(functions), None)
@@ -204,13 +207,16 @@ class Program:
                 node,
                 task,
                 read_only={**self._parameters, **self._constants},
-                timeout=_time_limit_of(decorators.get("timeout")),
+                timeout=None if without_decorators() else _time_limit_of(decorators.get("timeout")),
+                replacements=self._replacements,
             )
             self._project.add_to_current(current)
             if "card" in decorators:
                 from .cards import CardCollector
 
                 current._add("card", CardCollector())
+            if any(each.name in ("trigger", "trigger_on_finish") for each in flow_decorators_of(self._class)):
+                current._add("trigger", None)  # what a deployed run was started by
             attempt.run()
 
         try:

@@ -59,12 +59,13 @@ class TaskData:
         self.items: Dict[int, Any] = {}  #: of foreach frames, as far as asked for
         self.requested: Optional[Requested] = None
         self.taken_over: Dict[str, TaskData] = {}
+        self.replacements: Dict[str, Any] = {}  #: values that stand in for stored ones
         self.source = source
         self._task = task
         self._constant_values: Dict[str, Any] = {}  #: parameters, as far as read
 
     def has(self, name: str) -> bool:
-        return name in self.taken_over or name in self.source.artifacts
+        return name in self.taken_over or name in self.source.artifacts or name in self.replacements
 
     def names(self) -> List[str]:
         return list(self.source.artifacts)
@@ -75,13 +76,17 @@ class TaskData:
         return key
 
     def load(self, name: str) -> Any:
+        if name in self.replacements:
+            return self.replacements[name]
         other = self.taken_over.get(name)
         return self.source.load(name) if other is None else other.load(name)
 
     def parameter(self, name: str, parameter: Parameter) -> Any:
         """The value of a parameter; one object, whoever asks."""
         if name not in self._constant_values:
-            self._constant_values[name] = parameter.value_in_task(self.load(name), self._included_file)
+            stored = self.load(name)
+            replaced = name in self.replacements
+            self._constant_values[name] = stored if replaced else parameter.value_in_task(stored, self._included_file)
         return self._constant_values[name]
 
     def take_over(self, name: str, other: TaskData) -> None:
@@ -128,6 +133,7 @@ class Attempt:
         *,
         read_only: Dict[str, Any],
         timeout: Optional[float],
+        replacements: Optional[Dict[str, Any]] = None,
     ) -> None:
         self._flow = flow
         self._node = node
@@ -137,6 +143,7 @@ class Attempt:
         self._described = described
         frames = [_frame(frame) for frame in described["foreach_stack"]]
         self._data = TaskData(task, Source(task, _engine.INHERITED), node.name, frames, node.is_join)
+        self._data.replacements = self._replacements = replacements or {}
         flow.__dict__["_datastore"] = self._data
         self._make_read_only(read_only)
         self._begin_current(read_only)
@@ -217,7 +224,9 @@ class Attempt:
         kind = type(self._flow)
         flow = kind.__new__(kind)
         source = Source(self._task, index)
-        flow.__dict__["_datastore"] = TaskData(self._task, source, source.step_name, source.frames, False)
+        data = TaskData(self._task, source, source.step_name, source.frames, False)
+        data.replacements = self._replacements
+        flow.__dict__["_datastore"] = data
         return flow
 
     # --- After the body --------------------------------------------------------------------------------------------------------
