@@ -373,3 +373,14 @@ def test_current_says_where_the_task_is(monkeypatch):
 
     task = run_step(monkeypatch, F, "start")
     assert task.values()["seen"] == ("F/1/start/2", 0, {"t"}, ["p"], 1)
+
+
+def test_merging_loads_nothing(monkeypatch):
+    def body(self, inputs):
+        self.merge_artifacts(inputs, exclude=["differs"])
+        self.merge_artifacts(inputs, include=["same"])
+
+    task = run_step(monkeypatch, join_of(body), "join", inputs=BRANCHES)
+    assert task.failure is None
+    assert task.loads == []
+    assert task.values() == {}

@@ -162,10 +162,12 @@ class FlowSpec:
         return data.items[level]
 
     def _find_item(self, frame: ForeachFrame) -> Any:
-        try:
-            items = getattr(self, frame.var)
-        except AttributeError:
+        data: TaskData = self.__dict__["_datastore"]
+        # Not kept as an attribute: each of many tasks would pickle all items again to see whether they have changed.
+        is_inherited = frame.var not in self.__dict__ and not hasattr(type(self), frame.var)
+        if is_inherited and not data.has(frame.var):
             return None
+        items = data.load(frame.var) if is_inherited else getattr(self, frame.var)
         try:
             return items[frame.index]
         except TypeError:
@@ -219,7 +221,9 @@ class FlowSpec:
         return found, differing
 
     def _has_own(self, name: str) -> bool:
-        return hasattr(self, name)
+        """As hasattr, without loading it."""
+        data: TaskData = self.__dict__["_datastore"]
+        return name in self.__dict__ or data.has(name) or any(name in vars(each) for each in type(self).__mro__)
 
     @staticmethod
     def _is_internal(name: str) -> bool:
