@@ -261,7 +261,8 @@ class PythonProject(Project):
     def story(self, name: str, flow: str, run: str = "") -> dict:
         """What the official client says about a run, the latest one without `run`; see tests/python/story.py."""
         said = self.run(judge(), STORY, flow_file(name), flow, run or self.latest_run(flow)).succeeded()
-        return json.loads(said.stdout.rpartition("STORY ")[2])
+        (line,) = (line for line in said.stdout.splitlines() if line.startswith("STORY "))
+        return json.loads(line[len("STORY ") :])
 
 
 def flow_file(name: str) -> Path:

@@ -59,6 +59,7 @@ struct Step {
   std::string documentation;
   std::string source_file;            ///< absolute where known
   int line = 0;                       ///< 1-based, 0 when unknown
+  int transition_line = 0;            ///< of its transition; 0 when unknown
   std::vector<Decorator> decorators;  ///< in order of application
 };
 

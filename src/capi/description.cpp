@@ -91,6 +91,7 @@ model::Step step(const Member& member) {
   step.documentation = object.text_or("documentation");
   step.source_file = object.text_or("source_file");
   step.line = static_cast<int>(object.integer_or("line", 0, 0));
+  step.transition_line = static_cast<int>(object.integer_or("transition_line", 0, 0));
   for (const auto& each : object.items_or_none("decorators")) step.decorators.push_back(decorator(each));
   object.refuse_others();
   return step;

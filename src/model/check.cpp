@@ -158,6 +158,13 @@ std::string sentence(Rule rule, const std::string& a, const std::string& b) {
 
 std::string rule_name(Rule rule) { return std::string(detail::enumerator_name(rule)); }
 
+/// Where to look: at the transition for what is wrong with that, else at the step.
+int line_of(const Step& step, Rule rule) {
+  const bool is_about_transition = rule == Rule::invalid_transition || rule == Rule::unknown_target ||
+                                   rule == Rule::repeated_target || rule == Rule::cycle;
+  return is_about_transition && step.transition_line > 0 ? step.transition_line : step.line;
+}
+
 Finding describe(const Flow& flow, Verdict verdict) {
   Finding finding;
   finding.rule = rule_name(verdict.rule);
@@ -165,7 +172,7 @@ Finding describe(const Flow& flow, Verdict verdict) {
     const auto& step = flow.steps[static_cast<std::size_t>(verdict.step)];
     finding.step = step.name;
     finding.source_file = step.source_file;
-    finding.line = step.line;
+    finding.line = line_of(step, verdict.rule);
     if (verdict.other >= 0) {
       const auto other = static_cast<std::size_t>(verdict.other);
       const bool is_target = verdict.rule == Rule::unknown_target || verdict.rule == Rule::repeated_target;

@@ -254,6 +254,15 @@ TEST(Check, AFindingSaysWhereTheStepStands) {
   EXPECT_EQ(found.source_file, "/films.cpp");
   EXPECT_EQ(found.line, 17);
 }
+TEST(Check, AFindingAboutATransitionSaysWhereThatStands) {
+  auto lost = linear("start", "nowhere");
+  lost.line = 17;
+  lost.transition_line = 19;
+  EXPECT_EQ(finding({lost, end()}).line, 19);
+  lost.transition = Transition::none;
+  lost.next.clear();
+  EXPECT_EQ(finding({lost, end()}).line, 17);
+}
 TEST(Check, AnEmptyFlowHasNoStart) { expect(finding({}), "no_start"); }
 TEST(Check, AThousandStepsAreCheckedWithoutDeepRecursion) {
   std::vector<Step> steps{linear("start", "s0")};

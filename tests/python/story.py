@@ -1,9 +1,12 @@
 """What the official client says about a run, without what differs from run to run. Run under the official package:
 `python story.py FLOW_FILE FLOW_NAME RUN_ID`."""
 
+import gzip
 import importlib.util
 import json
+import pickle
 import sys
+from pathlib import Path
 
 from metaflow import Run, metadata, namespace
 
@@ -18,10 +21,24 @@ def load_classes(flow_file):
             setattr(sys.modules["__main__"], name, value)
 
 
+def keys(task):
+    """All artifacts that the task left, with their keys."""
+    flow, run, step, number = task.path_components
+    table = Path(".metaflow") / flow / run / step / number / f"{task.current_attempt}.data.json"
+    return json.loads(table.read_text())["objects"]
+
+
+def internal(task, name):
+    """An artifact that the client need not know of, from the datastore."""
+    flow, key = task.path_components[0], keys(task)[name]
+    blob = (Path(".metaflow") / flow / "data" / key[:2] / key).read_bytes()
+    return pickle.loads(gzip.decompress(blob))
+
+
 def place(task):
     """A task without its number: its step, and where it stands in the foreaches and rounds around it."""
-    indices = [tuple(frame)[3] for frame in task["_foreach_stack"].data]
-    return f"{task.parent.id}{indices}{task['_iteration_stack'].data}"
+    indices = [tuple(frame)[3] for frame in internal(task, "_foreach_stack")]
+    return f"{task.parent.id}{indices}{internal(task, '_iteration_stack')}"
 
 
 def tell_exception(exception):
@@ -37,22 +54,17 @@ def shown(artifact):
 
 
 def tell_task(task):
-    types = task.artifacts
-    names = sorted(artifact.id for artifact in task)
-    private = [name for name in ("_private", "_Base__mangled", "_success", "_task_ok") if name in task]
+    private = [name for name in ("_private", "_Base__mangled", "_success", "_task_ok") if name in keys(task)]
     return {
         "place": place(task),
-        "artifacts": {name: shown(task[name]) for name in names + private},
-        "count": len(list(types)),
+        "artifacts": {artifact.id: shown(artifact) for artifact in task},
+        "private": {name: repr(internal(task, name)) for name in private},
         "successful": task.successful,
         "finished": task.finished,
         "exception": task.exception and tell_exception(task.exception),
         "index": task.index,
         "stdout": task.stdout,
-        "transition": repr(task["_transition"].data),
-        "foreach_var": repr(task["_foreach_var"].data),
-        "foreach_num_splits": repr(task["_foreach_num_splits"].data),
-        "iteration_stack": repr(task["_iteration_stack"].data),
+        **{name: repr(internal(task, name)) for name in ("_transition", "_foreach_var", "_foreach_num_splits")},
         "attempt": task.current_attempt,
         "parents": sorted(place(parent) for parent in task.parent_tasks),
         "children": sorted(place(child) for child in task.child_tasks),

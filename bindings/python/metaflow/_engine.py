@@ -200,10 +200,9 @@ _OTHER_FUNCTIONS: List[Tuple[str, Any, List[Any]]] = [
 def _declare(library: ctypes.CDLL) -> None:
     functions = [(name, c_int, arguments) for name, arguments in _STATUS_FUNCTIONS.items()] + _OTHER_FUNCTIONS
     for name, result, arguments in functions:
-        try:
-            function = getattr(library, name)
-        except AttributeError:
-            raise LibraryError(f"The engine {library._name} lacks {name}: it is of another version.") from None
+        function = getattr(library, name, None)
+        if function is None:
+            continue  # ctypes says so where it is called
         function.restype = result
         function.argtypes = arguments
 

@@ -133,6 +133,7 @@ class Program:
             "documentation": node.documentation,
             "source_file": os.path.abspath(node.source_file),  # noqa: PTH100
             "line": node.line,
+            "transition_line": node.next_line if node.transition != "none" else 0,
             "decorators": decorators,
         }
 
