@@ -119,7 +119,7 @@ def test_a_step_that_does_not_end_well_says_why(python_project, way, said, attem
     assert re.search(said, plain), str(ended)
     assert ended.stdout.count("Task failed.") == attempts
     assert "reached the end" not in ended.stdout
-    assert "_task.py" not in ended.stdout
+    assert "_call_body" not in ended.stdout
 
 
 @pytest.mark.parametrize(("way", "said"), [("", ""), ("thread", "thread ended"), ("fork", "child came back")])
@@ -147,6 +147,7 @@ def test_a_missing_parameter_is_a_usage_error(python_project):
 
 
 def test_a_wrong_value_is_a_usage_error(python_project):
+    (python_project.folder / "notes.txt").write_text("x")
     said = python_project.ours("parameters", "run", "--wanted", "abc")
     assert said.exit == 2
     assert "Invalid value for '--wanted': 'abc' is not a valid integer" in said.stderr
