@@ -50,7 +50,7 @@ def steps_of(flow_class: type) -> Dict[str, Any]:
     for owner in reversed(flow_class.__mro__):
         for name in vars(owner):
             value = next(vars(each)[name] for each in flow_class.__mro__ if name in vars(each))
-            if getattr(value, "is_step", False):
+            if getattr(value, "is_step", False) is True:
                 found[name] = value
     return found
 

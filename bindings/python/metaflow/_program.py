@@ -13,6 +13,7 @@ import threading
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from . import _engine, _process
+from ._customisation import Customisation
 from ._graph import Node, node_of, steps_of
 from ._neighbours import tell_of_neighbours
 from ._pickling import pickle_pieces, type_text
@@ -29,9 +30,11 @@ from .parameters import (
     Parameter,
     ParameterContext,
     flag_options,
+    is_declaration,
     parameters_of,
 )
 
+_USAGE_EXIT = 2
 _EXECUTING = ("run", "resume", "spin")
 
 
@@ -40,6 +43,9 @@ def run_command_line(flow: FlowSpec) -> int:
     try:
         return Program(flow).run(sys.argv)
     except MetaflowException as error:
+        if error.headline == "Usage":
+            print(f"Usage: {sys.argv[0]} [OPTIONS] COMMAND [ARGUMENTS]...\n\nError: {error.message}", file=sys.stderr)
+            return _USAGE_EXIT
         _print_error_block(error)
     except _engine.LibraryError as error:
         print(error, file=sys.stderr)
@@ -59,12 +65,13 @@ class Program:
     def __init__(self, flow: FlowSpec) -> None:
         self._flow = flow
         self._class = type(flow)
+        self._customisation = Customisation(self._class, sys.argv)
         functions = steps_of(self._class)
         self._nodes: List[Node] = [node_of(name, function) for name, function in functions.items()]
         self._functions = functions
         self._parameters: Dict[str, Parameter] = parameters_of(self._class)
         self._parameter_list: List[Parameter] = list(self._parameters.values())
-        self._constants = constants_of(self._class)
+        self._constants = {**constants_of(self._class), **self._customisation.constants}
         self._project = Project(flow_decorators_of(self._class))
         self._decorators: Dict[str, List[StepDecorator]] = {
             name: list(function.decorators) for name, function in functions.items()
@@ -99,7 +106,7 @@ class Program:
             "steps": [self._describe_step(node) for node in self._nodes],
             "parameters": [each.description(name) for name, each in self._parameters.items()],
             "constants": [_describe_constant(name, value) for name, value in self._constants.items()],
-            "options": self._project.options(),
+            "options": [*self._customisation.options(), *self._project.options()],
             "system_tags": [f"python_version:{sys.version.split()[0]}", *self._project.system_tags()],
             "command": command_of_a_fresh_process(),
             "script": sys.argv[0],
@@ -165,6 +172,7 @@ class Program:
         def configure() -> None:
             choices = json.loads(choices_json)
             attach_decospecs(self._decorators, choices["with"])
+            self._customisation.mutate(self._decorators)
             self._project.choose(choices["options"])
             if choices["command"] in (*_EXECUTING, "step"):
                 refuse_unavailable(self._class, self._decorators)
@@ -186,7 +194,8 @@ class Program:
             parameter = self._parameter_list[index]
             if not parameter.has_default():
                 return
-            context = ParameterContext(self._class.__name__, user.decode(), parameter.name, print, "local", None)
+            configs = self._customisation.values_by_name()
+            context = ParameterContext(self._class.__name__, user.decode(), parameter.name, print, "local", configs)
             value = parameter.default_value(context)
             if value is not None:
                 _give_value(value, pickled, type_)
@@ -207,7 +216,8 @@ class Program:
                 self._flow,
                 node,
                 task,
-                read_only={**self._parameters, **self._constants},
+                read_only={**self._parameters, **self._constants, **self._customisation.configs},
+                decorators=[] if without_decorators() else self._decorators[node.name],
                 timeout=None if without_decorators() else _time_limit_of(decorators.get("timeout")),
                 replacements=self._replacements,
             )
@@ -280,7 +290,7 @@ def constants_of(flow_class: Any) -> Dict[str, Any]:
         if name.startswith("_") or name in NOT_PARAMETERS or hasattr(FlowSpec, name):
             continue
         value = getattr(flow_class, name)
-        if not callable(value) and not isinstance(value, (Parameter, property)):
+        if not callable(value) and not is_declaration(value) and not isinstance(value, property):
             found[name] = value
     return found
 

@@ -65,7 +65,7 @@ class Project:
     def branch_name(self) -> str:
         if self._is_production:
             return f"prod.{self._branch}" if self._branch else "prod"
-        return f"test.{self._branch}" if self._branch else f"user.{_user_name()}"
+        return f"test.{self._branch}" if self._branch else f"user.{user_name()}"
 
     def system_tags(self) -> List[str]:
         if self._attributes is None:
@@ -84,7 +84,8 @@ class Project:
         current._add("project_flow_name", f"{name}.{branch}.{flow_name}")
 
 
-def _user_name() -> str:
+def user_name() -> str:
+    """Who runs this program, as runs are tagged."""
     for variable in ("METAFLOW_USER", "SUDO_USER", "USERNAME", "USER"):
         name = os.environ.get(variable)
         if name and name != "root":

@@ -8,10 +8,11 @@ import signal
 import sys
 from contextlib import contextmanager
 from types import FunctionType, MethodType, TracebackType
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
 from . import _engine
 from ._pickling import UnpicklableArtifactException, artifact_pieces, type_text
+from .decorators import StepDecorator
 from .exception import (
     MetaflowException,
     MetaflowInternalError,
@@ -20,7 +21,7 @@ from .exception import (
 )
 from .flowspec import EPHEMERAL, FlowSpec, ForeachFrame, Requested, static_attribute
 from .metaflow_current import Parallel, current
-from .parameters import Parameter
+from .parameters import is_declaration
 
 if TYPE_CHECKING:
     from ._graph import Node
@@ -81,7 +82,7 @@ class TaskData:
         other = self.taken_over.get(name)
         return self.source.load(name) if other is None else other.load(name)
 
-    def parameter(self, name: str, parameter: Parameter) -> Any:
+    def parameter(self, name: str, parameter: Any) -> Any:
         """The value of a parameter; one object, whoever asks."""
         if name not in self._constant_values:
             stored = self.load(name)
@@ -132,12 +133,14 @@ class Attempt:
         task: int,
         *,
         read_only: Dict[str, Any],
+        decorators: Sequence[StepDecorator],
         timeout: Optional[float],
         replacements: Optional[Dict[str, Any]] = None,
     ) -> None:
         self._flow = flow
         self._node = node
         self._task = task
+        self._decorators = decorators
         self._timeout = timeout
         described = _engine.ask_json("metaflow_task_current", task)
         self._described = described
@@ -198,7 +201,7 @@ class Attempt:
                 "namespace": described.get("namespace") or None,
                 "tags": described["tags"],
                 "temporary_folder": lambda: _engine.ask("metaflow_task_temporary_folder", self._task).text(),
-                "parameter_names": [name for name, value in read_only.items() if isinstance(value, Parameter)],
+                "parameter_names": [name for name, value in read_only.items() if is_declaration(value)],
                 "graph_info": lambda: self._data.load("_graph_info") if self._data.has("_graph_info") else None,
             }
         )
@@ -211,10 +214,32 @@ class Attempt:
 
     def _call_body(self) -> None:
         body = getattr(self._flow, self._node.name)
+        if f"{__package__}.user_decorators" in sys.modules:
+            from .user_decorators import wrap_step
+
+            body = wrap_step(body, self._decorators, self._go_on)
         if self._node.is_join:
             body(self._inputs())
         else:
             body()
+
+    def _go_on(self, keywords: Mapping[str, Any]) -> None:
+        """Makes the transition that the source of the step says, or one with these keywords, where its body did not make one."""
+        node = self._node
+        if self._data.requested is not None:
+            if not keywords:
+                return
+            self._data.requested = None
+        options = dict(keywords)
+        if node.transition == "foreach" and not options:
+            options["foreach"] = node.foreach_artifact
+        if node.transition in ("parallel", "switch") and not options:
+            raise MetaflowException(
+                f"Step *{node.name}* was skipped, or its exception dealt with, by a decorator: that leaves open how it goes on. Let "
+                "the decorator give keywords for self.next().",
+            )
+        if node.next:
+            self._flow.next(*(getattr(self._flow, name) for name in node.next), **options)
 
     def _inputs(self) -> Inputs:
         count = _engine.library().metaflow_task_input_count(self._task)
@@ -278,7 +303,7 @@ class Attempt:
             raise problem
 
     def _is_artifact(self, name: str, value: Any) -> bool:
-        if name.startswith("__") or name in EPHEMERAL or isinstance(value, (MethodType, FunctionType, Parameter)):
+        if name.startswith("__") or name in EPHEMERAL or isinstance(value, (MethodType, FunctionType)) or is_declaration(value):
             return False
         if isinstance(static_attribute(type(self._flow), name), property):
             return False
@@ -331,7 +356,7 @@ def _names(steps: List[str]) -> str:
 def _read_only_property(name: str, value: Any) -> property:
     def read(flow: Any) -> Any:
         data: Optional[TaskData] = flow.__dict__.get("_datastore")
-        if isinstance(value, Parameter) and data is not None:
+        if is_declaration(value) and data is not None:
             return data.parameter(name, value)
         return value
 

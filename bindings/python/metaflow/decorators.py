@@ -105,10 +105,16 @@ class Kind:
 
     def attributes(self, given: Mapping[str, Any]) -> Dict[str, Any]:
         """All attributes. InvalidDecoratorAttribute for one that is not known."""
-        for name in given:
-            if name not in self.defaults:
+        for name, value in given.items():
+            if name not in self.defaults and not _waits_for_config(name, value):
                 raise InvalidDecoratorAttribute(self.name, name, self.defaults)
         return {**{name: _copy(value) for name, value in self.defaults.items()}, **given}
+
+
+def _waits_for_config(name: str, value: Any) -> bool:
+    from .user_configs import is_delayed
+
+    return is_delayed(name, value)
 
 
 def _copy(value: Any) -> Any:
@@ -218,7 +224,7 @@ def add_step_decorator(function: Any, kind: Kind, decorator: StepDecorator) -> N
 def _as_step_decorator(kind: Kind) -> Callable[..., Any]:
     def decorate(function: Any = None, **given: Any) -> Any:
         def attach(body: Decorated) -> Decorated:
-            if not getattr(body, "is_step", False):
+            if not getattr(body, "is_step", False) is True:
                 raise BadStepDecoratorException(kind.name, body)
             add_step_decorator(body, kind, StepDecorator(kind.name, attributes))
             return body
@@ -281,16 +287,27 @@ def parse_decospec(spec: str) -> StepDecorator:
     """`retry:times=3,minutes_between_retries=0`, as `--with` takes it."""
     name, _, attributes = spec.partition(":")
     kind = STEP_KINDS.get(name)
-    if kind is None:
+    given = parse_attributes(name, attributes)
+    if kind is not None:
+        return StepDecorator(name, kind.attributes(given), statically_defined=False)
+    from .user_decorators import CustomEntry, custom_decorator
+
+    custom = custom_decorator(name)
+    if custom is None:
         raise UnknownStepDecoratorException(name, STEP_KINDS)
-    given = dict(_parse_pair(kind, pair) for pair in re.split(r",(?=\w+=)", attributes)) if attributes else {}
-    return StepDecorator(name, kind.attributes(given), statically_defined=False)
+    return CustomEntry(custom, (), given, statically_defined=False)
 
 
-def _parse_pair(kind: Kind, pair: str) -> Any:
+def parse_attributes(decorator: str, text: str) -> Dict[str, Any]:
+    """Of `times=3,minutes_between_retries=0`."""
+    return dict(_parse_pair(decorator, pair) for pair in re.split(r",(?=\w+=)", text)) if text else {}
+
+
+def _parse_pair(decorator: str, pair: str) -> Any:
     name, equals, text = pair.partition("=")
     if not equals:
-        raise InvalidDecoratorAttribute(kind.name, pair, kind.defaults)
+        kind = STEP_KINDS.get(decorator)
+        raise InvalidDecoratorAttribute(decorator, pair, kind.defaults if kind else ())
     return name.strip(), _parse_value(text)
 
 
@@ -310,7 +327,7 @@ def attach_decospecs(decorators: Dict[str, List[StepDecorator]], specs: Iterable
     """Adds what `--with` asks for to the decorators of each step; one that is there already wins."""
     for spec in specs:
         added = parse_decospec(spec)
-        repeats = STEP_KINDS[added.name].allow_multiple
+        repeats = added.name in STEP_KINDS and STEP_KINDS[added.name].allow_multiple
         for present in decorators.values():
             if repeats or all(each.name != added.name for each in present):
-                present.append(StepDecorator(added.name, dict(added.attributes), statically_defined=False))
+                present.append(parse_decospec(spec))

@@ -61,8 +61,6 @@ class Parameter:
     is called with a ParameterContext when a run starts.
     """
 
-    IS_CONFIG_PARAMETER = False
-
     def __init__(
         self,
         name: str,
@@ -206,6 +204,11 @@ class Parameter:
         return value
 
 
+def is_declaration(value: Any) -> bool:
+    """Whether a class attribute is a parameter or a config, which stand for a value of the run."""
+    return isinstance(value, Parameter) or getattr(type(value), "IS_CONFIG_PARAMETER", False)
+
+
 def parameters_of(flow_class: Any) -> Dict[str, Parameter]:
     """The parameters of a flow by attribute, inherited ones too, in alphabetical order."""
     found: Dict[str, Parameter] = {}
@@ -213,7 +216,7 @@ def parameters_of(flow_class: Any) -> Dict[str, Parameter]:
         if name[0] == "_" or name in NOT_PARAMETERS:
             continue
         value = getattr(flow_class, name, None)
-        if isinstance(value, Parameter) and not value.IS_CONFIG_PARAMETER:
+        if isinstance(value, Parameter):
             found[name] = value
     return found
 

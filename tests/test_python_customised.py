@@ -1,0 +1,65 @@
+"""Flows with configs, mutators and decorators of their own, run by our package and by the official one: what the official client says
+about both runs is the same."""
+
+import json
+
+import pytest
+from conftest import flow_file
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("configured", []),
+        ("configured", ["--config-value", "plain_text", "other"]),
+        ("decorated", []),
+        ("mutated", []),
+        ("mutated", ["--config", "settings", "settings.json"]),
+    ],
+)
+def test_a_run_is_what_it_officially_is(python_project, official_project, name, options):
+    stories = []
+    for project, run in ((python_project, python_project.ours), (official_project, official_project.officially)):
+        (project.folder / "settings.json").write_text(json.dumps({"number": 11, "text": "from a file"}))
+        run(name, *options, "run").succeeded()
+        story = project.story(name, name.title())
+        for tasks in story["steps"].values():
+            for task in tasks:
+                if task["place"].startswith("caught"):
+                    del task["stdout"]  # tracebacks name files of the packages
+        stories.append(story)
+    assert stories[0] == stories[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--config", "section", "gone.json"], "gone.json"),
+        (["--config-value", "section", "{bad"], "section"),
+        (["--config-value", "nobody", "{}"], "nobody"),
+        (["--config", "section", "x", "--config-value", "section", "{}"], "section"),
+    ],
+)
+def test_wrong_configs_are_usage_errors_as_they_officially_are(python_project, official_project, options, said):
+    for result in (
+        python_project.ours("configured", *options, "run"),
+        official_project.officially("configured", *options, "run"),
+    ):
+        assert result.exit == 2
+        assert "Error:" in result.stderr
+        assert said in result.stderr
+
+
+def test_help_shows_the_options_for_configs(python_project):
+    said = python_project.ours("configured", "--help").succeeded().stdout
+    assert "--config " in said
+    assert "--config-value " in said
+    assert "--config" not in python_project.ours("decorated", "--help").succeeded().stdout
+
+
+def test_a_decorator_of_ones_own_comes_from_the_command_line(python_project):
+    python_project.ours("decorated", "run", "--with", "Timing:unit=m").succeeded()
+    notes = python_project.official("result = Flow('Decorated').latest_run['end'].task.data.notes")
+    assert "timing skipped ((), {'unit': 'm'})" not in notes  # skipped from the outside
+    assert "timing end ((), {'unit': 'm'})" in notes
+    assert flow_file("decorated").exists()
