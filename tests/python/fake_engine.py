@@ -116,5 +116,5 @@ def run_step(monkeypatch, flow_class, step, inherited=None, inputs=(), frames=()
     monkeypatch.setattr(_engine, "library", lambda: task)
     node = node_of(step, steps_of(flow_class)[step])
     read_only = {**parameters_of(flow_class), **constants_of(flow_class)}
-    Attempt(flow_class(use_cli=False), node, 1, read_only=read_only, timeout=timeout).run()
+    Attempt(flow_class(use_cli=False), node, 1, read_only=read_only, decorators=(), timeout=timeout).run()
     return task

@@ -303,7 +303,12 @@ class Attempt:
             raise problem
 
     def _is_artifact(self, name: str, value: Any) -> bool:
-        if name.startswith("__") or name in EPHEMERAL or isinstance(value, (MethodType, FunctionType)) or is_declaration(value):
+        if (
+            name.startswith("__")
+            or name in EPHEMERAL
+            or isinstance(value, (MethodType, FunctionType))
+            or is_declaration(value)
+        ):
             return False
         if isinstance(static_attribute(type(self._flow), name), property):
             return False

@@ -12,7 +12,16 @@ def from_configs(context):
 
 
 class Configured(FlowSpec):
-    section = Config("section", default_value={"number": 7, "names": ["a", "b"], "retry": {"times": 1}, "deep": {"er": "x"}, "parameter": {"default": 4, "help": "h"}})
+    section = Config(
+        "section",
+        default_value={
+            "number": 7,
+            "names": ["a", "b"],
+            "retry": {"times": 1},
+            "deep": {"er": "x"},
+            "parameter": {"default": 4, "help": "h"},
+        },
+    )
     plain_text = Config("plain_text", default_value="hello", plain=True)
     packages = Config("packages", default_value="numpy==1.2", parser="metaflow.requirements_txt_parser")
     absent = Config("absent")
