@@ -33,6 +33,7 @@ def without(story: dict, *members: str) -> dict:
         ("lone", []),
         ("gang", ["stdout"]),
         ("turns", ["stdout"]),
+        ("caught_end", ["stdout"]),
     ],
 )
 def test_a_run_is_what_it_officially_is(official_stories, python_project, name, apart_from, isolation):
@@ -129,6 +130,23 @@ def test_a_step_that_ends_well_goes_on_once(python_project, way, said):
     assert ended.stdout.count("reached the end") == 1
 
 
+def test_a_failure_of_the_last_step_that_is_caught_ends_the_run_well_and_unsuccessfully(python_project):
+    said = python_project.ours("caught_end", "run", "--kind", "two").succeeded()
+    assert "Done!" in said.stdout
+    story = python_project.story("caught_end", "CaughtEnd")
+    assert (story["successful"], story["finished"]) == (False, True)
+    (end,), (join,) = story["steps"]["end"], story["steps"]["join"]
+    assert end["artifacts"]["failure"] == ["builtins.ValueError", "at last"]
+    assert (join["artifacts"]["count"], join["artifacts"]["names"]) == ("2", "(True, True, False)")
+    assert join["artifacts"]["way"] == "2"
+
+
+def test_a_foreach_of_more_items_than_allowed_ends_the_run_after_its_step(python_project):
+    said = python_project.ours("nested", "run", "--max-num-splits", "2").failed()
+    assert "Task finished successfully." in said.stdout
+    assert re.search(r"\b3\b.*\b2\b", said.stderr, re.DOTALL)
+
+
 def test_what_was_set_before_a_failure_is_stored_with_it(python_project):
     python_project.ours("ways_out", "run", WAY="raise").failed()
     (start,) = python_project.story("ways_out", "WaysOut")["steps"]["start"]
@@ -205,6 +223,18 @@ def test_resume_executes_what_failed_and_takes_over_the_rest(python_project):
     assert "Cloning previously run task" in said.stdout
     (end,) = python_project.story("resumable", "Resumable", resumed_run(said))["steps"]["end"]
     assert end["artifacts"]["all"] == str([f"w{i}/{j}" for i in range(3) for j in range(2)])
+
+
+def test_parameters_of_the_flow_are_no_options_of_resume(python_project):
+    python_project.ours("resumable", "run", "--width", "2").succeeded()
+    assert python_project.ours("resumable", "resume", "--width", "3").exit == 2
+
+
+def test_a_step_and_all_after_it_are_executed_again(python_project):
+    python_project.ours("caught_end", "run").succeeded()
+    said = python_project.ours("caught_end", "resume", "join").succeeded()
+    executed = set(re.findall(r"\[\d+/(\w+)/\d+ \(pid", said.stdout))
+    assert executed == {"join", "end"}
 
 
 def resumed_run(said) -> str:
