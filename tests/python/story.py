@@ -35,6 +35,12 @@ def internal(task, name):
     return pickle.loads(gzip.decompress(blob))
 
 
+def transition(task):
+    """Where it went on to; a caught last step has an empty list officially."""
+    found = internal(task, "_transition")
+    return found if found and found[0] else None
+
+
 def place(task):
     """A task without its number: its step, and where it stands in the foreaches and rounds around it."""
     indices = [tuple(frame)[3] for frame in internal(task, "_foreach_stack")]
@@ -64,7 +70,8 @@ def tell_task(task):
         "exception": task.exception and tell_exception(task.exception),
         "index": task.index,
         "stdout": task.stdout,
-        **{name: repr(internal(task, name)) for name in ("_transition", "_foreach_var", "_foreach_num_splits")},
+        "transition": repr(transition(task)),
+        **{name: repr(internal(task, name)) for name in ("_foreach_var", "_foreach_num_splits")},
         "attempt": task.current_attempt,
         "parents": sorted(place(parent) for parent in task.parent_tasks),
         "children": sorted(place(child) for child in task.child_tasks),
