@@ -88,9 +88,11 @@ def test_a_step_may_do_what_a_process_of_its_own_may(python_project, isolation):
     assert values["kept_alive"] == "True"
     assert end["artifacts"]["all_differ"] == "True"
     lines = start["stdout"].splitlines()
-    assert lines == ["out", "no newlinethread ended", "at exit True"]
+    # The process that multiprocessing has spawned imports the flow as well, and may come to its end.
+    assert [line for line in lines if line != "at exit True"] == ["out", "no newlinethread ended"]
+    assert lines[-1] == "at exit True"
     assert "logged" in said.stdout
-    assert said.stdout.count("at exit True") == 7 and said.stdout.count("at exit False") == 1
+    assert said.stdout.count("at exit True") >= 7 and said.stdout.count("at exit False") == 1
 
 
 # --- How a step may end
