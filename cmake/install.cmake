@@ -17,10 +17,20 @@ file(RELATIVE_PATH METAFLOW_PREFIX_FROM_PKGCONFIG /${CMAKE_INSTALL_LIBDIR}/pkgco
 configure_file(cmake/metaflow.pc.in metaflow.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/metaflow.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-# Each episode stands alone once it is installed: the data, a link in the repository, becomes a file.
-set(tutorials_folder ${CMAKE_INSTALL_DATADIR}/metaflow/tutorials/cpp)
-install(DIRECTORY examples/tutorials/cpp/ DESTINATION ${tutorials_folder} FILES_MATCHING PATTERN "*.cpp" PATTERN "*.md")
-foreach(episode 01-penguins 02-statistics 04-tuning)
-  install(FILES examples/data/penguins.csv DESTINATION ${tutorials_folder}/${episode})
-endforeach()
+# metaflow_install_tutorials(LANGUAGE FOLDER ARGUMENTS...): each episode stands alone once it is installed: the data, a link in the
+# repository, becomes a file. ARGUMENTS are passed on to install().
+function(metaflow_install_tutorials language folder)
+  set(source ${PROJECT_SOURCE_DIR}/examples/tutorials/${language})
+  install(DIRECTORY ${source} DESTINATION ${folder} ${ARGN}
+          FILES_MATCHING PATTERN "*.cpp" PATTERN "*.py" PATTERN "*.ipynb" PATTERN "*.md"
+          PATTERN ".*" EXCLUDE PATTERN "__pycache__" EXCLUDE)
+  file(GLOB data RELATIVE ${source} CONFIGURE_DEPENDS ${source}/*/penguins.csv)
+  foreach(link ${data})
+    cmake_path(GET link PARENT_PATH episode)
+    install(FILES ${PROJECT_SOURCE_DIR}/examples/data/penguins.csv DESTINATION ${folder}/${language}/${episode} ${ARGN})
+  endforeach()
+endfunction()
+
+metaflow_install_tutorials(cpp ${CMAKE_INSTALL_DATADIR}/metaflow/tutorials)
+metaflow_install_tutorials(python ${CMAKE_INSTALL_DATADIR}/metaflow/tutorials)
 install(FILES examples/data/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME penguins.md)

@@ -187,7 +187,7 @@ def test_pulling_again_asks_before_it_replaces(project, answer, kept):
     mine.write_text("changed by me")
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [METAFLOW, "tutorials", "pull", "--episode", "00-helloworld"],
+        [METAFLOW, "tutorials", "pull", "--episode", "00-helloworld", "--language", "cpp"],
         cwd=project.folder,
         env=project.variables,
         stdin=theirs,
@@ -206,6 +206,35 @@ def test_pulling_again_without_a_terminal_changes_nothing(project):
     result = metaflow(project, "tutorials", "pull", "--episode", "00-helloworld").failed()
     assert "exists already" in result.stderr
     assert mine.exists()
+
+
+@pytest.mark.parametrize("language", ["cpp", "python"])
+def test_tutorials_are_listed_in_the_language_asked_for(project, language):
+    listed = metaflow(project, "tutorials", "list", "--language", language).succeeded().stdout
+    assert {"cpp": "01-penguins", "python": "01-playlist"}[language] in listed
+    assert {"cpp": "01-playlist", "python": "01-penguins"}[language] not in listed
+
+
+def test_an_episode_of_one_language_needs_no_language(project):
+    metaflow(project, "tutorials", "pull", "--episode", "01-playlist").succeeded()
+    assert (project.folder / "metaflow-tutorials/01-playlist/playlist.ipynb").is_file()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"python\n", "* 01-playlist "),
+        (b"\n", "* 01-penguins "),
+        (b"cobol\n", "There are no tutorials in 'cobol' here; there are those in cpp and python."),
+    ],
+)
+def test_a_terminal_is_asked_for_the_language(project, answer, said):
+    ours, theirs = pty.openpty()
+    process = project.start([METAFLOW, "tutorials", "list"], stdin=theirs)
+    os.write(ours, answer)
+    result = project.finish(process)
+    assert "Which language, cpp or python? [cpp] " in result.stdout
+    assert said in result.stdout + result.stderr
 
 
 # Status and help

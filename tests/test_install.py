@@ -90,13 +90,19 @@ def test_the_installed_program_finds_its_library(prefix):
     assert "2.19.38+cpp." in run(prefix / "bin" / "metaflow", "version")
 
 
-def test_tutorials_are_installed_complete(prefix):
-    episodes = prefix / "share" / "metaflow" / "tutorials" / "cpp"
-    names = sorted(path.name for path in episodes.iterdir())
-    assert names == ["00-helloworld", "01-penguins", "02-statistics", "03-reuse", "04-tuning"]
+@pytest.mark.parametrize(
+    ("language", "names", "script"),
+    [
+        ("cpp", ["00-helloworld", "01-penguins", "02-statistics", "03-reuse", "04-tuning"], "*.cpp"),
+        ("python", ["00-helloworld", "01-playlist", "02-statistics", "03-playlist-redux", "04-playlist-plus"], "*.py"),
+    ],
+)
+def test_tutorials_are_installed_complete(prefix, language, names, script):
+    episodes = prefix / "share" / "metaflow" / "tutorials" / language
+    assert sorted(path.name for path in episodes.iterdir()) == names
     for episode in episodes.iterdir():
         assert (episode / "README.md").is_file()
-        assert len(list(episode.glob("*.cpp"))) == 1
-    data = episodes / "04-tuning" / "penguins.csv"
+        assert len(list(episode.glob(script))) == 1
+    data = episodes / names[4] / "penguins.csv"
     assert data.read_bytes() == (REPOSITORY / "examples" / "data" / "penguins.csv").read_bytes()
     assert not data.is_symlink()

@@ -1,28 +1,23 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <iostream>
 #include <new>
 #include <set>
-
-#include <unistd.h>
 
 #include <metaflow/error.hpp>
 
 #include <fmt/format.h>
 
 #include "base/configuration.hpp"
-#include "base/files.hpp"
 #include "base/version.hpp"
 #include "cli/arguments.hpp"
 #include "cli/console.hpp"
 #include "cli/flow_file.hpp"
 #include "cli/help_text.hpp"
-#include "cli/installation.hpp"
 #include "cli/new_project.hpp"
 #include "cli/record_commands.hpp"
 #include "cli/suggestion.hpp"
-#include "cli/tutorials.hpp"
+#include "cli/tutorial_commands.hpp"
 #include "metadata/metadata.hpp"
 
 namespace metaflow::cli {
@@ -80,87 +75,11 @@ int make_new(const Arguments& arguments) {
   return 0;
 }
 
-EpisodeText read_episode(const fs::path& folder) {
-  return parse_episode(read_text_file((folder / "README.md").string()).value_or(""));
-}
-
-Words require_episodes(const fs::path& folder) {
-  auto names = episode_names(folder);
-  if (names.empty())
-    throw Error(ErrorCode::not_found, fmt::format("There are no tutorials in {}.", folder.string()), "No tutorials");
-  return names;
-}
-
-void require_episode(const Words& names, const std::string& name) {
-  if (std::find(names.begin(), names.end(), name) == names.end())
-    throw Error(ErrorCode::usage, fmt::format("There is no episode '{}'.{} 'metaflow tutorials list' shows them all.",
-                                              name, did_you_mean(name, names)));
-}
-
-int list_tutorials(const Arguments&) {
-  const auto folder = find_installation().tutorials_folder;
-  print("Episodes:\n");
-  for (const auto& name : require_episodes(folder))
-    print(fmt::format("* {:<20} - {}\n", name, read_episode(folder / name).title));
-  print("\nTo pull the episodes, type:\nmetaflow tutorials pull\n");
-  return 0;
-}
-
-bool is_agreed(const fs::path& target) {
-  if (::isatty(STDIN_FILENO) != 1)
-    throw Error(ErrorCode::conflict,
-                fmt::format("{} exists already, and nobody is here to be asked; remove it first.", target.string()),
-                "Folder exists");
-  print(fmt::format("{} exists already. Replace it? [y/N] ", target.string()));
-  flush_output();
-  std::string answer;
-  std::getline(std::cin, answer);
-  return answer == "y" || answer == "Y" || answer == "yes";
-}
-
-int pull_tutorials(const Arguments& arguments) {
-  const auto folder = find_installation().tutorials_folder;
-  auto names = require_episodes(folder);
-  if (const auto episode = arguments.optional_text("episode")) {
-    require_episode(names, *episode);
-    names = {*episode};
-  }
-  for (const auto& name : names) {
-    const auto target = fs::path("metaflow-tutorials") / name;
-    if (fs::exists(target) && !is_agreed(target)) {
-      print(fmt::format("{} stays as it is.\n", target.string()));
-      continue;
-    }
-    copy_episode(folder / name, target);
-    print(fmt::format("Pulled episode \"{}\" into {}.\n", name, target.string()));
-  }
-  print("\nTo know more about an episode, type:\nmetaflow tutorials info EPISODE\n");
-  return 0;
-}
-
-int describe_tutorial(const Arguments& arguments) {
-  const auto folder = find_installation().tutorials_folder;
-  const auto name = *arguments.argument(0);
-  require_episode(require_episodes(folder), name);
-  const auto episode = read_episode(folder / name);
-  print(fmt::format("Synopsis:\n{}\n", episode.synopsis));
-  const auto section = [](std::string_view heading, const Words& lines) {
-    if (!lines.empty()) print(fmt::format("\n{}\n{}\n", heading, fmt::join(lines, "\n")));
-  };
-  section("Showcasing:", episode.showcasing);
-  section("Before playing:", episode.before);
-  section("To play:", episode.play);
-  return 0;
-}
-
 const std::vector<ProgramCommand>& tutorial_commands() {
   static const std::vector<ProgramCommand> commands = {
-      {{.name = "list", .summary = "List the episodes."}, list_tutorials},
-      {{.name = "info", .summary = "Describe an episode.", .arguments = {{"EPISODE"}}}, describe_tutorial},
-      {{.name = "pull",
-        .summary = "Copy the episodes into ./metaflow-tutorials.",
-        .options = {{.name = "episode", .help = "This one alone."}}},
-       pull_tutorials},
+      {list_tutorials_command(), list_tutorials},
+      {describe_tutorial_command(), describe_tutorial},
+      {pull_tutorials_command(), pull_tutorials},
   };
   return commands;
 }

@@ -31,6 +31,16 @@ std::vector<std::string>* list_under(EpisodeText& episode, const std::string& he
   return nullptr;
 }
 
+/// Names of the episodes in a folder, sorted.
+std::vector<std::string> episode_names(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code problem;
+  for (const auto& entry : fs::directory_iterator(folder, problem))
+    if (fs::exists(entry.path() / "README.md")) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 }  // namespace
 
 EpisodeText parse_episode(std::string_view readme) {
@@ -54,13 +64,14 @@ EpisodeText parse_episode(std::string_view readme) {
   return episode;
 }
 
-std::vector<std::string> episode_names(const fs::path& folder) {
-  std::vector<std::string> names;
-  std::error_code problem;
-  for (const auto& entry : fs::directory_iterator(folder, problem))
-    if (fs::exists(entry.path() / "README.md")) names.push_back(entry.path().filename().string());
-  std::sort(names.begin(), names.end());
-  return names;
+std::vector<std::string> tutorial_languages() { return {"cpp", "python"}; }
+
+std::vector<TutorialSet> tutorial_sets(const fs::path& folder) {
+  std::vector<TutorialSet> sets;
+  for (const auto& language : tutorial_languages())
+    if (auto names = episode_names(folder / language); !names.empty())
+      sets.push_back({language, folder / language, std::move(names)});
+  return sets;
 }
 
 void copy_episode(const fs::path& episode, const fs::path& target) {

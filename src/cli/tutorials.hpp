@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,8 +23,19 @@ struct EpisodeText {
 /// each heading followed by its list. What is missing stays empty.
 EpisodeText parse_episode(std::string_view readme);
 
-/// Names of the episodes in a folder, sorted.
-std::vector<std::string> episode_names(const std::filesystem::path& folder);
+/// The languages that tutorials may be written in, the one to take by default first.
+std::vector<std::string> tutorial_languages();
+
+/// The episodes in one language.
+struct TutorialSet {
+  std::string language;
+  std::filesystem::path folder;       ///< one folder for each episode
+  std::vector<std::string> episodes;  ///< their names, sorted
+};
+
+/// What a folder with one folder for each language holds, in the order of tutorial_languages(); those without episodes are
+/// left out.
+std::vector<TutorialSet> tutorial_sets(const std::filesystem::path& folder);
 
 /// Copies an episode's files, without links, to `target`, in place of what was there.
 void copy_episode(const std::filesystem::path& episode, const std::filesystem::path& target);

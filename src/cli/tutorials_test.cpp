@@ -1,10 +1,13 @@
 #include "cli/tutorials.hpp"
 
+#include <fstream>
+
 #include <gmock/gmock.h>
 
 namespace metaflow::cli {
 namespace {
 
+namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
@@ -22,6 +25,20 @@ TEST(Episode, WithoutHeadingsIsEmpty) {
   const auto episode = parse_episode("some text\n");
   EXPECT_EQ(episode.title, "");
   EXPECT_THAT(episode.play, IsEmpty());
+}
+TEST(Tutorials, AreSetsByLanguageThoseWithoutEpisodesLeftOut) {
+  const auto folder = fs::path(testing::TempDir()) / "tutorials_test";
+  fs::create_directories(folder / "python/01-b");
+  fs::create_directories(folder / "python/00-a");
+  fs::create_directories(folder / "python/no-readme");
+  fs::create_directories(folder / "cpp");
+  for (const auto* episode : {"00-a", "01-b"}) std::ofstream(folder / "python" / episode / "README.md");
+  const auto sets = tutorial_sets(folder);
+  ASSERT_EQ(sets.size(), 1U);
+  EXPECT_EQ(sets[0].language, "python");
+  EXPECT_EQ(sets[0].folder, folder / "python");
+  EXPECT_THAT(sets[0].episodes, ElementsAre("00-a", "01-b"));
+  fs::remove_all(folder);
 }
 
 }  // namespace
