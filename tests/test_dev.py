@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 DEV = Path(__file__).resolve().parent.parent / "dev"
-COMMANDS = ["setup", "demo", "build", "test", "fuzz", "bench", "lint", "fmt", "install"]
+COMMANDS = ["setup", "demo", "build", "test", "fuzz", "bench", "lint", "fmt", "install", "wheel"]
 
 
 def dev(*arguments, cwd=None):
@@ -34,13 +34,21 @@ def test_an_unknown_command_is_a_usage_error():
 
 
 @pytest.mark.parametrize(
-    "arguments", [("test", "--al"), ("build", "--release"), ("setup", "--tests"), ("fuzz", "--all"), ("install",)]
+    "arguments",
+    [
+        ("test", "--al"),
+        ("build", "--release"),
+        ("setup", "--tests"),
+        ("fuzz", "--all"),
+        ("install",),
+        ("wheel", "--fast"),
+    ],
 )
 def test_a_wrong_argument_does_nothing_but_say_so(arguments):
     result = dev(*arguments)
     assert result.returncode != 0
     assert result.stderr.startswith("dev: ")
-    assert "--help" in result.stderr or "./dev install PREFIX" in result.stderr
+    assert any(hint in result.stderr for hint in ("--help", "./dev install PREFIX", "wheel takes no arguments"))
 
 
 def test_an_unknown_purpose_of_setup_is_refused_with_those_there_are():
