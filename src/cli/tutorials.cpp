@@ -11,6 +11,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view bold = "**";
+/// What pip leaves beside each script that it installs.
+constexpr std::string_view compiled_python = "__pycache__";
 
 /// A line that is bold as a whole, without the marks; empty for any other.
 std::string bold_text(const std::string& line) {
@@ -77,9 +79,12 @@ std::vector<TutorialSet> tutorial_sets(const fs::path& folder) {
 void copy_episode(const fs::path& episode, const fs::path& target) {
   try {
     fs::remove_all(target);
-    fs::create_directories(target.parent_path());
-    // Without copy_symlinks, links are followed: the data comes along as a file.
-    fs::copy(episode, target, fs::copy_options::recursive);
+    fs::create_directories(target);
+    for (const auto& entry : fs::directory_iterator(episode)) {
+      const auto name = entry.path().filename();
+      // Without copy_symlinks, links are followed: the data comes along as a file.
+      if (name != compiled_python) fs::copy(entry.path(), target / name, fs::copy_options::recursive);
+    }
   } catch (const fs::filesystem_error& error) {
     throw Error(ErrorCode::denied, "cannot copy the episode to " + target.string() + ": " + error.code().message(),
                 "Copy failed");

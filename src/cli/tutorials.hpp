@@ -37,7 +37,7 @@ struct TutorialSet {
 /// left out.
 std::vector<TutorialSet> tutorial_sets(const std::filesystem::path& folder);
 
-/// Copies an episode's files, without links, to `target`, in place of what was there.
+/// Copies an episode's files, without links and compiled Python, to `target`, in place of what was there.
 void copy_episode(const std::filesystem::path& episode, const std::filesystem::path& target);
 
 }  // namespace metaflow::cli

@@ -40,6 +40,18 @@ TEST(Tutorials, AreSetsByLanguageThoseWithoutEpisodesLeftOut) {
   EXPECT_THAT(sets[0].episodes, ElementsAre("00-a", "01-b"));
   fs::remove_all(folder);
 }
+TEST(Tutorials, AreCopiedWithoutLinksAndCompiledPython) {
+  const auto folder = fs::path(testing::TempDir()) / "tutorials_copy_test";
+  fs::create_directories(folder / "from/__pycache__");
+  std::ofstream(folder / "data.csv") << "1,2\n";
+  fs::create_symlink("../data.csv", folder / "from/data.csv");
+  fs::create_directories(folder / "to/old");
+  copy_episode(folder / "from", folder / "to");
+  EXPECT_TRUE(fs::is_regular_file(fs::symlink_status(folder / "to/data.csv")));
+  EXPECT_FALSE(fs::exists(folder / "to/__pycache__"));
+  EXPECT_FALSE(fs::exists(folder / "to/old"));
+  fs::remove_all(folder);
+}
 
 }  // namespace
 }  // namespace metaflow::cli
