@@ -19,6 +19,9 @@ endfunction()
 
 add_library(metaflow_wheel SHARED src/library.cpp src/fmt_inside.cpp ${METAFLOW_LAYER_OBJECTS})
 metaflow_for_wheel(metaflow_wheel metaflow "$ORIGIN")
+set(exported ${PROJECT_SOURCE_DIR}/cmake/wheel.map)
+target_link_options(metaflow_wheel PRIVATE -Wl,--version-script=${exported})
+set_target_properties(metaflow_wheel PROPERTIES LINK_DEPENDS ${exported})
 add_executable(metaflow_wheel_program src/cli/metaflow_main.cpp src/fmt_inside.cpp ${METAFLOW_LAYER_OBJECTS})
 metaflow_for_wheel(metaflow_wheel_program metaflow "$ORIGIN/..")
 

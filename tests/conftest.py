@@ -281,3 +281,41 @@ def python_project(tmp_path) -> PythonProject:
 @pytest.fixture
 def official_project(tmp_path) -> PythonProject:
     return PythonProject(tmp_path / "official" / "project")
+
+
+# The Python wheel
+
+
+@dataclass
+class Environment:
+    """A virtual environment with nothing in it but pip and the wheel."""
+
+    folder: Path
+    wheel: Path
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "bin/python"
+
+    @property
+    def program(self) -> Path:
+        return self.folder / "bin/metaflow"
+
+
+@pytest.fixture(scope="session")
+def wheel_environment(tmp_path_factory) -> Environment:
+    """The wheel, made anew, in an environment of its own."""
+    wheel = REPOSITORY / run_here(REPOSITORY / "dev", "wheel").strip()
+    folder = tmp_path_factory.mktemp("environment") / "with a space"
+    run_here(judge(), "-m", "venv", folder)
+    environment = Environment(folder, wheel)
+    # Without an index, a requirement would be found missing.
+    run_here(environment.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", wheel)
+    return environment
+
+
+def run_here(*command) -> str:
+    """What a command prints that must succeed; with the environment of the tests, unlike those of a project."""
+    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
+    return result.stdout
