@@ -123,14 +123,16 @@ std::vector<std::string> Task::artifact_names() const {
 
 std::vector<std::string> Task::all_artifact_names() const {
   std::vector<std::string> names;
-  for (const auto& pointer : *state_->pointers()) names.push_back(pointer.name);
+  const auto pointers = state_->pointers();
+  for (const auto& pointer : *pointers) names.push_back(pointer.name);
   std::sort(names.begin(), names.end());
   return names;
 }
 
 std::vector<DataArtifact> Task::artifacts() const {
   std::vector<DataArtifact> artifacts;
-  for (const auto& pointer : *state_->pointers())
+  const auto pointers = state_->pointers();
+  for (const auto& pointer : *pointers)
     if (!pointer.name.starts_with('_'))
       artifacts.push_back(DataArtifact(std::make_shared<const detail::ArtifactState>(state_, pointer)));
   std::sort(artifacts.begin(), artifacts.end(), [](const auto& a, const auto& b) { return a.id() < b.id(); });
