@@ -62,4 +62,30 @@ def test_a_decorator_of_ones_own_comes_from_the_command_line(python_project):
     notes = python_project.official("result = Flow('Decorated').latest_run['end'].task.data.notes")
     assert "timing skipped ((), {'unit': 'm'})" not in notes  # skipped from the outside
     assert "timing end ((), {'unit': 'm'})" in notes
-    assert flow_file("decorated").exists()
+
+
+@pytest.mark.parametrize("isolation", ["fork", "spawn"])
+def test_resume_takes_the_configs_of_its_origin(python_project, isolation):
+    settings, fail = python_project.folder / "settings.json", python_project.folder / "fail"
+    settings.write_text('{"text": "old"}')
+    fail.touch()
+    python_project.ours("reconfigured", "run").failed()
+    settings.write_text('{"text": "new"}')
+    fail.unlink()
+    assert "has old old" in python_project.ours("reconfigured", "resume", "--isolation", isolation).succeeded().stdout
+    assert "has new new" in python_project.ours("reconfigured", "run", "--isolation", isolation).succeeded().stdout
+    refused = python_project.ours("reconfigured", "--config", "settings", "settings.json", "resume")
+    assert (refused.exit, "leave out --config" in refused.stderr) == (2, True)
+
+
+def test_configs_of_a_run_stay_while_their_file_changes(python_project):
+    """Tasks in fresh processes do not read it again."""
+    settings = python_project.folder / "settings.json"
+    settings.write_text('{"text": "old"}')
+    changing = python_project.folder / "changing.py"
+    source = flow_file("reconfigured").read_text()
+    changing.write_text(
+        source.replace("self.next(", "open('settings.json', 'w').write('{\"text\": \"new\"}'); self.next(")
+    )
+    assert "has old old" in python_project.ours(changing, "run", "--isolation", "spawn").succeeded().stdout
+    assert "new" in settings.read_text()

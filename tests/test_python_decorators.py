@@ -1,8 +1,7 @@
 """What users' decorators and mutators do, by themselves; tests/test_python_customised.py runs them in flows."""
 
-import python_package  # noqa: F401
 import pytest
-
+import python_package  # noqa: F401
 from metaflow import FlowSpec, Parameter, retry, step, timeout
 from metaflow.decorators import (
     DuplicateStepDecoratorException,
@@ -288,7 +287,7 @@ def test_a_mutator_sees_the_flow():
             parameters=[name for name, _ in flow.parameters],
             steps=[name for name, _ in flow.steps],
             of_flow=names(flow),
-            of_start=list(flow.start.decorator_specs)[0][2:],
+            of_start=next(iter(flow.start.decorator_specs))[2:],
             flow_of_step=flow.start.flow is flow,
             absent=hasattr(flow, "nope"),
         )

@@ -70,6 +70,19 @@ def __dir__() -> List[str]:
 __all__ = sorted(_MODULE_OF)  # computed, as the names are loaded when used
 
 if TYPE_CHECKING:
+    from .client import DataArtifact as DataArtifact
+    from .client import Flow as Flow
+    from .client import Metaflow as Metaflow
+    from .client import Run as Run
+    from .client import Step as Step
+    from .client import Task as Task
+    from .client import default_metadata as default_metadata
+    from .client import default_namespace as default_namespace
+    from .client import get_metadata as get_metadata
+    from .client import get_namespace as get_namespace
+    from .client import inspect_spin as inspect_spin
+    from .client import metadata as metadata
+    from .client import namespace as namespace
     from .decorators import airflow_external_task_sensor as airflow_external_task_sensor
     from .decorators import airflow_s3_key_sensor as airflow_s3_key_sensor
     from .decorators import batch as batch
@@ -102,3 +115,17 @@ if TYPE_CHECKING:
     from .parameters import JSONType as JSONType
     from .parameters import JSONTypeClass as JSONTypeClass
     from .parameters import Parameter as Parameter
+    from .runner import NBRunner as NBRunner
+    from .runner import Runner as Runner
+    from .user_configs import Config as Config
+    from .user_configs import ConfigValue as ConfigValue
+    from .user_configs import conda_environment_yml_parser as conda_environment_yml_parser
+    from .user_configs import config_expr as config_expr
+    from .user_configs import pyproject_toml_parser as pyproject_toml_parser
+    from .user_configs import requirements_txt_parser as requirements_txt_parser
+    from .user_configs import yaml_parser as yaml_parser
+    from .user_decorators import USER_SKIP_STEP as USER_SKIP_STEP
+    from .user_decorators import FlowMutator as FlowMutator
+    from .user_decorators import StepMutator as StepMutator
+    from .user_decorators import UserStepDecorator as UserStepDecorator
+    from .user_decorators.user_step_decorator import user_step_decorator as user_step_decorator

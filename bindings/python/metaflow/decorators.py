@@ -224,7 +224,7 @@ def add_step_decorator(function: Any, kind: Kind, decorator: StepDecorator) -> N
 def _as_step_decorator(kind: Kind) -> Callable[..., Any]:
     def decorate(function: Any = None, **given: Any) -> Any:
         def attach(body: Decorated) -> Decorated:
-            if not getattr(body, "is_step", False) is True:
+            if getattr(body, "is_step", False) is not True:
                 raise BadStepDecoratorException(kind.name, body)
             add_step_decorator(body, kind, StepDecorator(kind.name, attributes))
             return body

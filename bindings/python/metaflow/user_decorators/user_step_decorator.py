@@ -67,7 +67,7 @@ class _Attachable:
             return attach(args[0], CustomEntry(cls))
 
         def decorate(function: Any) -> Any:
-            if not getattr(function, "is_step", False) is True:
+            if getattr(function, "is_step", False) is not True:
                 raise BadStepDecoratorException(cls.__name__, function)
             return attach(function, CustomEntry(cls, args, kwargs))
 
