@@ -1,6 +1,8 @@
 """Flows in Python, run by our package and by the official one: what the official client says about both runs is the same."""
 
+import os
 import re
+import signal
 
 import pytest
 from conftest import PythonProject, flow_file, judge
@@ -105,6 +107,8 @@ def test_a_step_may_do_what_a_process_of_its_own_may(python_project, isolation):
         ("refuse retries", r"This failed task will not be retried", 1),
         ("leave with a message", r"no way on", 2),
         ("raise", r"(?s)Traceback.*ways_out.py.*raise ValueError\(.as asked.\).*ValueError: as asked", 2),
+        ("raise without words", r"__main__\.Speechless|Speechless: <exception str\(\) failed>", 2),
+        ("raise a zero", r"ValueError: before\\x00after \?", 2),
         ("lock", r"self\.table\['a'\]\[1\]\.lock is of type <class '_thread\.lock'>", 2),
         ("self", r"A flow cannot be stored", 2),
         ("constant", r"'limit' cannot be set", 2),
@@ -147,6 +151,17 @@ def test_a_foreach_of_more_items_than_allowed_ends_the_run_after_its_step(python
     said = python_project.ours("nested", "run", "--max-num-splits", "2").failed()
     assert "Task finished successfully." in said.stdout
     assert re.search(r"\b3\b.*\b2\b", said.stderr, re.DOTALL)
+
+
+def test_ctrl_c_interrupts_the_body(python_project):
+    process = python_project.start_ours("ways_out", "run", WAY="sleep")
+    while b"sleeping" not in process.stdout.readline():
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)
+    said = python_project.finish(process)
+    assert said.exit == 1
+    assert "KeyboardInterrupt" in said.stdout
+    assert said.stderr.endswith("Aborted!\n")
 
 
 def test_what_was_set_before_a_failure_is_stored_with_it(python_project):

@@ -247,8 +247,8 @@ class EngineBuffer:
 
 
 def encoded(text: Optional[str]) -> Optional[bytes]:
-    """As the C interface takes it; half surrogates, as file names may have them, are replaced."""
-    return None if text is None else text.encode("utf-8", "replace")
+    """As the C interface takes it: a zero byte would end it, and half surrogates, as file names may have them, are no UTF-8."""
+    return None if text is None else text.replace("\0", "\\x00").encode("utf-8", "replace")
 
 
 def _raise(status: int, error: c_void_p) -> None:

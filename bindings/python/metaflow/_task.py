@@ -332,7 +332,7 @@ class Attempt:
     def _tell_failure(self, error: BaseException) -> None:
         error.__traceback__ = _without_package_frames(error.__traceback__)
         headline = None
-        message = str(error)
+        message = _words_of(error)
         if isinstance(error, MetaflowException) and not isinstance(error, _engine.EngineError):
             headline, message = headline_of(error), str(error.message)
         _engine.library().metaflow_task_fail(
@@ -352,6 +352,13 @@ def headline_of(error: MetaflowException) -> str:
     if error.line_no:
         headline += f" on line {error.line_no}"
     return headline
+
+
+def _words_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return "<exception str() failed>"  # as tracebacks have it
 
 
 def _names(steps: List[str]) -> str:

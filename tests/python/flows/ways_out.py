@@ -3,8 +3,14 @@
 import os
 import sys
 import threading
+import time
 
 from metaflow import FlowSpec, retry, step
+
+
+class Speechless(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
 
 
 class Held:
@@ -27,6 +33,13 @@ class WaysOut(FlowSpec):
             sys.exit(202)
         if way == "leave with a message":
             sys.exit("no way on")
+        if way == "sleep":
+            print("sleeping")
+            time.sleep(600)
+        if way == "raise without words":
+            raise Speechless
+        if way == "raise a zero":
+            raise ValueError("before\0after \ud800")
         if way == "raise":
             raise ValueError("as asked")
         if way == "lock":
