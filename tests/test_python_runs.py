@@ -36,6 +36,7 @@ def without(story: dict, *members: str) -> dict:
         ("gang", ["stdout"]),
         ("turns", ["stdout"]),
         ("caught_end", ["stdout"]),
+        ("projects", []),
     ],
 )
 def test_a_run_is_what_it_officially_is(official_stories, python_project, name, apart_from, isolation):
@@ -229,6 +230,31 @@ def test_a_flow_that_leaves_a_thread_at_import_is_run_by_fresh_processes(python_
     flow.write_text("import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n" + text)
     said = python_project.ours(flow, "run").succeeded()
     assert "--isolation spawn" in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "branch"),
+    [(("--branch", "b"), "test.b"), (("--production",), "prod"), (("--production", "--branch", "b"), "prod.b")],
+)
+@pytest.mark.parametrize("isolation", ["fork", "spawn"])
+def test_the_branch_of_a_project_is_chosen_on_the_command_line(python_project, options, branch, isolation):
+    python_project.ours("projects", *options, "run", "--isolation", isolation).succeeded()
+    story = python_project.story("projects", "Projects")
+    assert f"project_branch:{branch}" in story["system_tags"]
+    (start,) = story["steps"]["start"]
+    assert start["artifacts"]["names"] == f"('films_2', '{branch}', 'films_2.{branch}.Projects')"
+
+
+def test_cards_are_taken_and_said_not_to_be_rendered(python_project):
+    said = python_project.ours("with_cards", "run").succeeded()
+    assert said.stderr.count("no cards are rendered") == 1
+
+
+@pytest.mark.parametrize("spec", ["batch", "kubernetes:cpu=2", "conda", "pypi"])
+def test_what_would_run_elsewhere_or_with_something_else_is_refused(python_project, spec):
+    said = python_project.ours("lone", "run", "--with", spec).failed()
+    assert f"@{spec.partition(':')[0]} of step 'only'" in said.stderr
+    assert "not available in this version" in said.stderr
 
 
 # --- resume, in either hand
