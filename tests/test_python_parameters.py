@@ -4,7 +4,7 @@ import pytest
 import python_package  # noqa: F401
 from metaflow import FlowSpec, IncludeFile, JSONType, Parameter
 from metaflow.exception import MetaflowException, ParameterFieldFailed, ParameterFieldTypeMismatch
-from metaflow.parameters import BadParameterValue, ParameterContext, parameters_of
+from metaflow.parameters import BadParameterValue, ParameterContext, parameters_of, require_usable_names
 
 CONTEXT = ParameterContext("Flow", "demo", "p", print, "local", None)
 
@@ -114,3 +114,17 @@ def test_private_and_reserved_attributes_are_no_parameters():
         index = Parameter("index")
 
     assert list(parameters_of(F)) == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["tag", "with", "max-workers", "max_workers", "Run-ID"])
+def test_names_of_options_are_reserved(name):
+    with pytest.raises(MetaflowException, match="reserved"):
+        require_usable_names({"p": Parameter(name)})
+
+
+def test_names_differ_in_more_than_capitals():
+    require_usable_names({"a": Parameter("x-y"), "b": Parameter("x_y")})
+    with pytest.raises(MetaflowException, match="'x' and 'x'"):
+        require_usable_names({"a": Parameter("x"), "b": Parameter("x")})
+    with pytest.raises(MetaflowException, match="'Alpha' and 'alpha'"):
+        require_usable_names({"a": Parameter("Alpha"), "b": Parameter("alpha")})

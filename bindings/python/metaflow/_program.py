@@ -32,6 +32,7 @@ from .parameters import (
     flag_options,
     is_declaration,
     parameters_of,
+    require_usable_names,
 )
 
 _USAGE_EXIT = 2
@@ -70,6 +71,7 @@ class Program:
         self._nodes: List[Node] = [node_of(name, function) for name, function in functions.items()]
         self._functions = functions
         self._parameters: Dict[str, Parameter] = parameters_of(self._class)
+        require_usable_names(self._parameters)
         self._parameter_list: List[Parameter] = list(self._parameters.values())
         self._constants = {**constants_of(self._class), **self._customisation.constants}
         self._project = Project(flow_decorators_of(self._class))

@@ -225,6 +225,30 @@ def parameters_of(flow_class: Any) -> Dict[str, Parameter]:
 NOT_PARAMETERS = frozenset({"cmd", "foreach_stack", "index", "input", "script_name", "name"})
 
 
+_RESERVED = frozenset(
+    "params with tag namespace obj tags decospecs run_id_file max_num_splits max_workers max_log_size user_namespace run_id "
+    "task_id runner_attribute_file".split()
+)
+
+
+def require_usable_names(parameters: Dict[str, Parameter]) -> None:
+    """MetaflowException for a name that an option of the command line has, or that two parameters share but for capitals."""
+    seen: Dict[str, str] = {}
+    for parameter in parameters.values():
+        name = parameter.name
+        if name.lower().replace("-", "_") in _RESERVED:
+            raise MetaflowException(
+                f"Parameter name '{name}' is reserved for an option. Choose another name for the parameter."
+            )
+        other = seen.get(name.lower())
+        if other is not None:
+            raise MetaflowException(
+                f"Parameters '{other}' and '{name}' have the same name on the command line, where capitals do not tell names "
+                "apart. Rename one of them."
+            )
+        seen[name.lower()] = name
+
+
 def flag_options(parameters: Dict[str, Parameter]) -> List[str]:
     """Options that may stand without a value."""
     return [f"--{each.name}" for each in parameters.values() if each.is_flag]
