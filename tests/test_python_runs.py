@@ -5,7 +5,7 @@ import re
 import signal
 
 import pytest
-from conftest import PythonProject, flow_file, judge
+from conftest import BUILD, PACKAGE_FOLDER, SYSTEM_PYTHON, PythonProject, flow_file, judge
 
 
 def class_of(name: str) -> str:
@@ -222,6 +222,17 @@ def test_show_tells_the_steps_with_their_documentation(python_project):
     said = python_project.ours("values", "show").succeeded()
     assert "Values of many kinds." in said.stdout + said.stderr
     assert re.search(r"Step middle\n\s+Changes some of them\.\n\s+=> end", said.stdout)
+
+
+@pytest.mark.parametrize("isolation", ["fork", "spawn"])
+def test_a_flow_in_a_package_is_run_as_a_module(python_project, isolation):
+    package = python_project.folder / "flows"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "lone.py").write_text(flow_file("lone").read_text())
+    words = ["-m", "flows.lone", "run", "--isolation", isolation]
+    own = {"PYTHONPATH": PACKAGE_FOLDER, "METAFLOW_LIBRARY": BUILD / "libmetaflow.so"}
+    assert "Done!" in python_project.run(SYSTEM_PYTHON, *words, **own).succeeded().stdout
 
 
 def test_a_flow_that_leaves_a_thread_at_import_is_run_by_fresh_processes(python_project):

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from typing import Any, Dict, Optional, TextIO
 
 _SIGNALS_OF_AN_INTERPRETER: Dict[int, Any] = {}
@@ -21,6 +22,13 @@ def remember_signals() -> None:
         handler = signal.getsignal(number)
         if handler not in (None, signal.SIG_DFL):
             _SIGNALS_OF_AN_INTERPRETER[number] = handler
+
+
+def fork() -> int:
+    """As os.fork, without a word about threads of libraries such as OpenBLAS, which deal with forks themselves."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 def become_task() -> None:

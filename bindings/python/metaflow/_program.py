@@ -240,7 +240,7 @@ class Program:
 
     def _fork_process(self, _: Any) -> int:
         try:
-            process = os.fork()
+            process = _process.fork()
         except OSError:
             return -1
         if process == 0:
