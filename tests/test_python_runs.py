@@ -208,6 +208,14 @@ def test_a_foreach_into_a_join_is_refused(python_project):
     assert re.search(r"into_join.py on line \d+", said.stderr)
 
 
+def test_a_wrong_transition_is_reported_at_its_line(python_project):
+    flow = python_project.folder / "astray.py"
+    flow.write_text(flow_file("into_join").read_text().replace("self.join", "self.jion"))
+    said = python_project.ours(flow, "run").failed()
+    assert f"Validity checker found an issue in file {flow} on line 8:" in said.stderr
+    assert "'jion'" in said.stderr
+
+
 def test_decorators_of_the_command_line_come_after_those_of_the_source(python_project):
     said = python_project.ours("ways_out", "run", "--with", "retry:times=3", WAY="raise").failed()
     assert said.stdout.count("Task failed.") == 2
