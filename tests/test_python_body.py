@@ -7,6 +7,7 @@ import pytest
 import python_package  # noqa: F401
 from fake_engine import Left, run_step
 from metaflow import FlowSpec, Parameter, current, step
+from metaflow._engine import EngineError
 from metaflow.exception import MetaflowException
 
 
@@ -122,6 +123,16 @@ def test_what_was_set_before_an_exception_is_stored(monkeypatch):
     assert task.failure[:2] == ["builtins.ValueError", "boom"]
     assert 'raise ValueError("boom")' in task.failure[2] and "_task.py" not in task.failure[2]
     assert task.failure[3] is None
+
+
+def test_what_the_engine_cannot_store_is_its_error_and_none_of_the_body(monkeypatch):
+    class F(FlowSpec):
+        @step
+        def start(self):
+            self.x = 1
+
+    with pytest.raises(EngineError, match="no space"):
+        run_step(monkeypatch, F, "start", is_full=True)
 
 
 # --- Foreach

@@ -47,11 +47,12 @@ class _Buffer:
 class FakeTask:
     """Stands in for the engine while one step runs; afterwards holds what came of it."""
 
-    def __init__(self, inherited: Left, inputs: list, current: dict):
+    def __init__(self, inherited: Left, inputs: list, current: dict, is_full: bool = False):
         self.sources = {_engine.INHERITED: inherited, **dict(enumerate(inputs))}
         self.count = len(inputs)
         self.current = current
         self.stored, self.types, self.passed, self.loads = {}, {}, {}, []
+        self.is_full = is_full
         self.failure = self.chosen = self.foreach_values = self.num_parallel = None
 
     def ask_json(self, function, *arguments):
@@ -73,6 +74,8 @@ class FakeTask:
             self.foreach_values = json.loads(arguments[0])
 
     def store_artifacts(self, _, artifacts):
+        if self.is_full:
+            raise _engine.EngineError(_engine.EXHAUSTED, "no space left")
         for artifact in artifacts:
             self.stored[artifact.name] = b"".join(bytes(piece) for piece in artifact.pieces)
             self.types[artifact.name] = artifact.type
@@ -95,7 +98,9 @@ class FakeTask:
         self.failure = [text and text.decode() for text in texts]
 
 
-def run_step(monkeypatch, flow_class, step, inherited=None, inputs=(), frames=(), timeout=None) -> FakeTask:
+def run_step(
+    monkeypatch, flow_class, step, inherited=None, inputs=(), frames=(), timeout=None, is_full=False
+) -> FakeTask:
     """Runs one step of a flow class. The class is changed by that: use a fresh one for each test."""
     current = {
         "flow_name": flow_class.__name__,
@@ -110,7 +115,7 @@ def run_step(monkeypatch, flow_class, step, inherited=None, inputs=(), frames=()
         "foreach_stack": list(frames),
         "parallel": None,
     }
-    task = FakeTask(Left(dict(inherited or {})), list(inputs), current)
+    task = FakeTask(Left(dict(inherited or {})), list(inputs), current, is_full)
     for name in ("ask_json", "ask", "perform", "store_artifacts"):
         monkeypatch.setattr(_engine, name, getattr(task, name))
     monkeypatch.setattr(_engine, "library", lambda: task)

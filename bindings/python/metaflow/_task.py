@@ -171,6 +171,8 @@ class Attempt:
         _end_if_forked(process, 0 if failure is None else 1)
         unstorable = self._failure_of(self._store)
         if failure is None:
+            if isinstance(unstorable, _engine.EngineError):
+                raise unstorable  # a full disk is no failure of the body
             failure = unstorable
         elif unstorable is not None:
             print(unstorable, file=sys.stderr)
