@@ -1,11 +1,14 @@
 """`spin`: one step alone, with the inputs that a task of an earlier run had; with the official Metaflow on either side."""
 
+import fcntl
 import json
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import DEADLINE
+from conftest import BUILD, DEADLINE, Project, missing, program
 
 FLOW = "Resumable"
 LEAVES = [f"w{i}/{j}" for i in range(3) for j in range(2)]
@@ -172,6 +175,76 @@ def test_the_official_client_sees_a_spun_task_as_done(ran):
         """,
         pathspec=f"{FLOW}/{spun_run(ran)}/meet/0",
     ) == [True, True, None, ["all", "depth"], f"Run('{FLOW}/{spun_run(ran)}')"]
+
+
+# Beside others
+
+
+def test_what_a_spun_task_starts_from_is_held_against_gc(project):
+    os.mkfifo(project.folder / "pipe")
+    project.run_flow("resumable", "run").succeeded()
+    process = project.start_flow("resumable", "spin", "meet", BLOCK="meet", PIPE=project.folder / "pipe")
+    assert (project.folder / "pipe").read_text() == "blocked"
+    collect = [BUILD / "bin/metaflow", "gc", FLOW, "--keep-last", "0", "--delete"]
+    assert f"{FLOW} is running" in project.run(*collect).failed().stderr
+    process.kill()
+    project.finish(process)
+    project.wait_for_no_process()
+    project.run(*collect).succeeded()
+
+
+def test_a_spun_task_waits_for_a_collection_to_end(ran):
+    with (ran.root() / FLOW / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = ran.start_flow("resumable", "spin", "meet")
+        while b"Waiting for 'metaflow gc' of Resumable to end." not in (line := process.stderr.readline()):
+            assert line
+    ran.finish(process).succeeded()
+
+
+# Without a lock file: runs of official Metaflow have none.
+SPIN_READ_ONLY = """
+rm "$1/.metaflow/Resumable/.lock" && mount --bind "$1/.metaflow" "$1/.metaflow" || exit 99
+mount -o remount,bind,ro "$1/.metaflow" && "$2" spin meet --persist
+"""
+
+
+def test_a_store_that_is_read_only_can_be_spun_from(project):
+    if subprocess.run(["unshare", "--mount", "--map-root-user", "true"], capture_output=True).returncode != 0:
+        missing("no mount namespace can be made here: unshare --mount --map-root-user fails")
+    project.run_flow("resumable", "run").succeeded()
+    command = ["unshare", "--mount", "--map-root-user", "sh", "-c", SPIN_READ_ONLY, "sh"]
+    project.run(*command, project.folder, program("resumable")).succeeded()
+
+
+# Gangs
+
+
+@pytest.fixture(scope="module")
+def ran_gang(tmp_path_factory):
+    made = Project(tmp_path_factory.mktemp("gang") / "project")
+    made.run_flow("gang", "run").succeeded()
+    return made
+
+
+@pytest.mark.parametrize("options", [[], ["--skip-decorators"]])
+def test_a_step_of_a_gang_is_refused_as_official_does(ran_gang, options):
+    before = contents(ran_gang.folder)
+    refused = ran_gang.run_flow("gang", "spin", "train", *options).failed()
+    assert "Step train is executed by a gang of tasks; none can be spun alone." in " ".join(refused.stderr.split())
+    assert contents(ran_gang.folder) == before
+    theirs = ran_gang.official_flow(
+        "gang", "--no-pylint", "spin", f"Gang/{ran_gang.latest_run('Gang')}/train", *options
+    )
+    assert theirs.exit != 0
+
+
+def test_the_steps_around_a_gang_are_executed(ran_gang):
+    project = ran_gang
+    project.run_flow("gang", "spin", "start").succeeded()
+    project.run_flow("gang", "spin", "join", "--persist", "--run-id-file", "spun").succeeded()
+    code = "from metaflow import inspect_spin; inspect_spin('.'); result = Task(pathspec).data.all"
+    assert project.official(code, pathspec=f"Gang/{spun_run(project)}/join/0") == [7, 17, 27]
 
 
 # What it leaves

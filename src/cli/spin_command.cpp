@@ -150,8 +150,10 @@ int execute_spin(Invocation& invocation) {
                                           system_clock());
       },
       {}, process_hooks(program));
+  LocalStores stores(root, program.binding.system_tags), of_origin(origin_root);
+  // Before the origin is looked for: the task reads what it left.
+  const auto held = runtime::hold_flow(of_origin.both(), program.flow.name, datastore::IfAbsent::pass);
   const auto inputs = find_spin_inputs(origin, program.flow, origin_root);
-  LocalStores stores(root, program.binding.system_tags);
   return runtime::spin_step(program, spin_options(invocation, root, origin.step), inputs, stores.both(), *launcher,
                             system_clock());
 }

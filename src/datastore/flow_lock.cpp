@@ -32,7 +32,7 @@ FileDescriptor make_lock_file(const std::string& path) {
   return file;
 }
 
-/// An empty descriptor when the flow has no folder and none is to be made.
+/// An empty descriptor when the flow has no folder, or none that we may write to, and that is to be passed over.
 FileDescriptor open_lock_file(const std::string& path, IfAbsent if_absent) {
   FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file) return file;
@@ -40,8 +40,13 @@ FileDescriptor open_lock_file(const std::string& path, IfAbsent if_absent) {
   const auto folder = path.substr(0, path.rfind('/'));
   struct stat status {};
   if (if_absent == IfAbsent::pass && ::stat(folder.c_str(), &status) != 0) return {};
-  make_directories(folder);
-  return make_lock_file(path);
+  try {
+    make_directories(folder);
+    return make_lock_file(path);
+  } catch (const Error& error) {
+    if (if_absent == IfAbsent::make || error.code() != ErrorCode::denied) throw;
+    return {};
+  }
 }
 
 }  // namespace

@@ -9,10 +9,10 @@
 
 namespace metaflow::datastore {
 
-/// What a flow without a folder means to who wants to use it.
+/// What a flow without a lock file means to who wants to use it.
 enum class IfAbsent {
   make,  ///< it is about to begin
-  pass   ///< there is nothing to be held
+  pass   ///< where there is no flow, or nothing may be made for us to hold it by, it is used without
 };
 
 /// Holds what a flow has stored: whoever runs tasks of it, or reads what these will rely on, holds it together with
