@@ -24,10 +24,14 @@ def spun_run(project) -> str:
 
 def spun_data(project, step: str, *names: str):
     """Artifacts of the task that was spun last, as the official client reads them."""
+    return spun_data_of(project, spun_run(project), step, *names)
+
+
+def spun_data_of(project, run: str, step: str, *names: str):
     return project.official(
         "from metaflow import inspect_spin; inspect_spin('.'); task = Task(pathspec); "
         "result = [getattr(task.data, name) for name in names]",
-        pathspec=f"{FLOW}/{spun_run(project)}/{step}/0",
+        pathspec=f"{FLOW}/{run}/{step}/0",
         names=names,
     )
 
@@ -374,6 +378,68 @@ def test_ctrl_c_stops_a_spun_task(project):
     result = project.finish(process, DEADLINE).failed()
     assert "Aborted!" in result.stderr
     project.wait_for_no_process()
+
+
+# In a fresh process
+
+
+def test_a_step_is_executed_in_a_fresh_process_when_asked(ran):
+    (ran.folder / "artifacts.json").write_text('{"word": "other"}')
+    leaf = tasks_by_place(ran, ran.run_id, "leaf")["2,1"]
+    before = contents(ran.root())
+    options = ["--isolation", "spawn", "--artifacts-module", "artifacts.json"]
+    spin(ran, "--persist", f"{ran.run_id}/leaf/{leaf}", *options).succeeded()
+    assert spun_data(ran, "leaf", "leaf_name", "word") == ["other/1", "other"]
+    spin(ran, "--persist", "meet", "--isolation", "spawn").succeeded()
+    assert spun_data(ran, "meet", "all", "settled") == [LEAVES, "after 4"]
+    spin(ran, "meet", "--isolation", "spawn").succeeded()
+    assert not ran.run_flow("resumable", "--mode", "spin", "dump", f"{spun_run(ran)}/meet").succeeded().stdout
+    assert contents(ran.root()) == before
+
+
+def test_decorators_count_in_a_fresh_process_as_in_a_fork(project):
+    project.run_flow("misbehave", "run").succeeded()
+    (project.folder / "values").write_text('{"how": "block"}')
+    decorators = ["--with", "timeout:seconds=1", "--with", "retry"]
+    words = ["spin", "work", "--isolation", "spawn"]
+    late = project.run_flow("misbehave", *decorators, *words, "--artifacts-module", "values").failed()
+    assert "TimeoutException" in late.stderr and late.stderr.count("Decorator 'retry' of step work is ignored") == 1
+    project.wait_for_no_process()
+    decorated = ["--with", 'environment:vars={"ODD": "1"}', *words]
+    project.run_flow("misbehave", *decorated, METAFLOW_SPIN_DISALLOWED_DECORATORS='["environment"]').failed()
+    skipping = [*decorated, "--skip-decorators"]
+    project.run_flow("misbehave", *skipping, METAFLOW_SPIN_DISALLOWED_DECORATORS='["environment"]').succeeded()
+
+
+def told_commands(said) -> list[list[str]]:
+    """What METAFLOW_DEBUG_SUBCOMMAND shows: the words of each command from `spin-step` on."""
+    lines = re.findall(r"^debug\[subcommand[^\]]*\]: .* (spin-step .*)$", said.stdout + said.stderr, re.MULTILINE)
+    return [line.split() for line in lines]
+
+
+def test_a_fresh_process_is_started_as_official_starts_one(ran):
+    variables = {"METAFLOW_DEBUG_SUBCOMMAND": "1"}
+    pathspec = f"{FLOW}/{ran.run_id}/leaf"
+    (ours,) = told_commands(spin(ran, pathspec, **variables).succeeded())
+    (theirs,) = told_commands(ran.official_flow("resumable", "spin", pathspec, **variables).succeeded())
+    names = [[word for word in words if word.startswith("--")] for words in (ours, theirs)]
+    assert names[0] == names[1]
+
+    def value(words, name):
+        return words[words.index(name) + 1]
+
+    assert value(ours, "--orig-flow-datastore") == value(theirs, "--orig-flow-datastore")
+    # The same once more, by hand.
+    by_hand = ran.run_flow("resumable", *ours[:-1], "--persist").succeeded()
+    assert "Success" in by_hand.stderr
+    assert spun_data_of(ran, value(ours, "--run-id"), "leaf", "leaf_name")[0].startswith("w")
+
+
+@pytest.mark.parametrize("place", ["elsewhere", "s3@bucket", "local@"])
+def test_a_store_that_is_none_of_this_machine_is_refused(ran, place):
+    words = ["spin-step", "meet", "--run-id", "1", "--task-id", "0", "--orig-flow-datastore", place]
+    refused = ran.run_flow("resumable", *words)
+    assert refused.exit == 2 and "--orig-flow-datastore" in refused.stderr, str(refused)
 
 
 # What is wrong

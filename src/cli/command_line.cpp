@@ -168,6 +168,7 @@ const std::vector<FlowCommand>& flow_commands() {
       {"help", "Show this list.", shown, describe_nothing, execute_help},
       {"step", "Execute one task; how tasks are started again by themselves.", hidden, describe_step, execute_step,
        nullptr, given},
+      {"spin-step", "The same for a task of 'spin'.", hidden, describe_spin_step, execute_spin_step, nullptr, given},
   };
   return commands;
 }

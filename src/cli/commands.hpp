@@ -37,6 +37,8 @@ void describe_resume(Command& command, const FlowProgram& program);
 int execute_resume(Invocation& invocation);
 void describe_spin(Command& command, const FlowProgram& program);
 int execute_spin(Invocation& invocation);
+void describe_spin_step(Command& command, const FlowProgram& program);
+int execute_spin_step(Invocation& invocation);
 void describe_package(Command& command, const FlowProgram& program);
 void describe_step(Command& command, const FlowProgram& program);
 int execute_step(Invocation& invocation);

@@ -8,8 +8,6 @@
 #include "base/configuration.hpp"
 #include "cli/commands.hpp"
 #include "cli/decospec.hpp"
-#include "compute/launchers.hpp"
-#include "runtime/step_command.hpp"
 #include "runtime/task_attempt.hpp"
 
 namespace metaflow::cli {
@@ -29,20 +27,6 @@ std::vector<std::string> words_of(const FlowOption& option, const std::vector<st
     words.push_back(values[i]);
   }
   return words;
-}
-
-/// What starts a task of this run in a fresh process.
-compute::StepProgram step_program(const Invocation& invocation, const std::string& root) {
-  const auto& binding = invocation.program.binding;
-  auto words = binding.command.empty() ? std::vector{invocation.script} : binding.command;
-  const auto path = binding.command.empty() ? std::string("/proc/self/exe") : words.front();
-  const auto add = [&](const std::vector<std::string>& more) { words.insert(words.end(), more.begin(), more.end()); };
-  add({"--quiet", "--metadata", "local", "--environment", "local", "--datastore", "local"});
-  add({"--event-logger", "nullSidecarLogger", "--monitor", "nullSidecarMonitor", "--datastore-root", root});
-  for (const auto& option : binding.options)
-    if (invocation.top.given(option.name)) add(words_of(option, invocation.top.list(option.name)));
-  for (const auto& spec : all_decospecs(invocation)) add({"--with", spec});
-  return {path, std::move(words)};
 }
 
 /// What the forked tasks of a run share, made before they are: they find it in their memory.
@@ -69,16 +53,16 @@ std::unique_ptr<runtime::Launcher> make_forks(const FlowProgram& program, const 
       [tasks](const runtime::TaskRequest& request) { tasks->input.prepare(request); }, process_hooks(program));
 }
 
-/// Shows the command line of each task (METAFLOW_DEBUG_SUBCOMMAND), whichever way it is started.
+/// Shows the command line of each task.
 class TellingLauncher final : public runtime::Launcher {
  public:
-  TellingLauncher(std::unique_ptr<runtime::Launcher> launcher, std::vector<std::string> words)
-      : launcher_(std::move(launcher)), words_(std::move(words)) {}
+  TellingLauncher(std::unique_ptr<runtime::Launcher> launcher, compute::StepProgram program)
+      : launcher_(std::move(launcher)), program_(std::move(program)) {}
 
   void launch(runtime::AttemptHandle attempt, const runtime::TaskRequest& request) override {
     std::string line = "debug[subcommand]:";
-    for (const auto& word : words_) line += ' ' + word;
-    for (const auto& word : runtime::step_arguments(request)) line += ' ' + (word.empty() ? "''" : word);
+    for (const auto& word : program_.arguments) line += ' ' + word;
+    for (const auto& word : program_.command(request)) line += ' ' + (word.empty() ? "''" : word);
     Console().echo(line);
     launcher_->launch(attempt, request);
   }
@@ -89,18 +73,8 @@ class TellingLauncher final : public runtime::Launcher {
 
  private:
   std::unique_ptr<runtime::Launcher> launcher_;
-  std::vector<std::string> words_;
+  compute::StepProgram program_;
 };
-
-std::unique_ptr<runtime::Launcher> make_launcher(const Invocation& invocation, const std::string& root) {
-  auto fresh_process = step_program(invocation, root);
-  const auto words = fresh_process.arguments;
-  auto launcher = invocation.own.text("isolation") == "spawn" ? compute::make_spawn_launcher(std::move(fresh_process))
-                                                              : make_forks(invocation.program, root);
-  const char* debug = std::getenv("METAFLOW_DEBUG_SUBCOMMAND");
-  if (debug == nullptr || *debug == '\0' || *debug == '0') return launcher;
-  return std::make_unique<TellingLauncher>(std::move(launcher), words);
-}
 
 std::set<std::string> user_tags(const Arguments& own) {
   const auto& given = own.list("tag");
@@ -140,6 +114,28 @@ compute::ProcessHooks process_hooks(const FlowProgram& program) {
   return {.fork = program.binding.fork_process, .leave = program.binding.leave_process};
 }
 
+compute::StepProgram step_program(const Invocation& invocation, const std::string& root) {
+  const auto& binding = invocation.program.binding;
+  auto words = binding.command.empty() ? std::vector{invocation.script} : binding.command;
+  const auto path = binding.command.empty() ? std::string("/proc/self/exe") : words.front();
+  const auto add = [&](const std::vector<std::string>& more) { words.insert(words.end(), more.begin(), more.end()); };
+  add({"--quiet", "--metadata", "local", "--environment", "local", "--datastore", "local"});
+  add({"--event-logger", "nullSidecarLogger", "--monitor", "nullSidecarMonitor", "--datastore-root", root});
+  for (const auto& option : binding.options)
+    if (invocation.top.given(option.name)) add(words_of(option, invocation.top.list(option.name)));
+  for (const auto& spec : all_decospecs(invocation)) add({"--with", spec});
+  return {path, std::move(words)};
+}
+
+std::unique_ptr<runtime::Launcher> make_launcher(
+    const Invocation& invocation, compute::StepProgram program,
+    const std::function<std::unique_ptr<runtime::Launcher>()>& make_forks) {
+  auto launcher = invocation.own.text("isolation") == "spawn" ? compute::make_spawn_launcher(program) : make_forks();
+  const char* debug = std::getenv("METAFLOW_DEBUG_SUBCOMMAND");
+  if (debug == nullptr || *debug == '\0' || *debug == '0') return launcher;
+  return std::make_unique<TellingLauncher>(std::move(launcher), std::move(program));
+}
+
 void add_execution_options(Command& command, const FlowProgram& program) {
   const auto add = [&](Option option) { command.options.push_back(std::move(option)); };
   add({.name = "tag", .kind = OptionKind::repeated, .help = "Tag this run. May be repeated.", .variable = "TAGS"});
@@ -163,11 +159,15 @@ void add_execution_options(Command& command, const FlowProgram& program) {
        .kind = OptionKind::flag,
        .help = "Wait before a retry for as long as its step asks; otherwise retries start at once.",
        .off_name = "no-retry-delay"});
-  add({.name = "isolation",
-       .help = "How tasks start: as forked copies of this program, or as fresh processes.",
-       .default_text = program.binding.spawns_tasks ? "spawn" : "fork",
-       .choices = {"fork", "spawn"}});
+  add_isolation_option(command, program.binding.spawns_tasks ? "spawn" : "fork");
   add_record_options(command);
+}
+
+void add_isolation_option(Command& command, std::string otherwise) {
+  command.options.push_back({.name = "isolation",
+                             .help = "How tasks start: as forked copies of this program, or as fresh processes.",
+                             .default_text = std::move(otherwise),
+                             .choices = {"fork", "spawn"}});
 }
 
 void add_record_options(Command& command) {
@@ -182,7 +182,10 @@ void add_record_options(Command& command) {
 }
 
 Execution::Execution(const Invocation& invocation, std::string datastore_root)
-    : program_(invocation.program), root_(std::move(datastore_root)), launcher_(make_launcher(invocation, root_)) {}
+    : program_(invocation.program), root_(std::move(datastore_root)) {
+  launcher_ =
+      make_launcher(invocation, step_program(invocation, root_), [this] { return make_forks(program_, root_); });
+}
 
 runtime::RunOptions run_options(const Invocation& invocation, const std::string& root, std::string name_space) {
   const auto& own = invocation.own;

@@ -1,11 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "cli/invocation.hpp"
 #include "compute/launchers.hpp"
-#include "runtime/launcher.hpp"
 #include "runtime/run.hpp"
 
 /// What the commands that execute steps, `run`, `resume` and `spin`, have in common.
@@ -15,8 +15,18 @@ namespace metaflow::cli {
 void add_execution_options(Command& command, const FlowProgram& program);
 /// `--max-log-size`, and the files that say which run it is.
 void add_record_options(Command& command);
+/// `--isolation`, which make_launcher() asks for; `otherwise` is its default.
+void add_isolation_option(Command& command, std::string otherwise);
 /// Of the command, the configuration and the program, in order of precedence: each adds what the ones before did not.
 std::vector<std::string> all_decospecs(const Invocation& invocation);
+
+/// This program, as it is started again for one task of the flow, whose records are below `root`.
+compute::StepProgram step_program(const Invocation& invocation, const std::string& root);
+/// Starts each task as `--isolation` says: by what `make_forks` makes, or as `program`. With METAFLOW_DEBUG_SUBCOMMAND
+/// the command line of each is shown, whichever way it is started. To be called before anything large is in memory, and
+/// before any thread.
+std::unique_ptr<runtime::Launcher> make_launcher(const Invocation& invocation, compute::StepProgram program,
+                                                 const std::function<std::unique_ptr<runtime::Launcher>()>& make_forks);
 
 /// A flow whose tasks can be started.
 class Execution {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 
 #include <metaflow/pickle.hpp>
 
@@ -11,7 +12,7 @@
 #include "cli/commands.hpp"
 #include "cli/execution.hpp"
 #include "cli/spin_origin.hpp"
-#include "compute/launchers.hpp"
+#include "cli/task_process.hpp"
 #include "model/graph.hpp"
 
 namespace metaflow::cli {
@@ -106,15 +107,8 @@ runtime::RunOptions spin_options(const Invocation& invocation, const std::string
   return options;
 }
 
-}  // namespace
-
-void describe_spin(Command& command, const FlowProgram&) {
-  command.description =
-      "Execute one step alone, to try it out: with the inputs that a task of an earlier run had, which stays as it is. "
-      "PATHSPEC is step, run/step or run/step/task: what is left out is the latest of your runs, and its newest "
-      "task.\n\n"
-      "What it leaves goes to .metaflow_spin; '--mode spin' before 'logs' and 'dump' shows it.";
-  command.arguments = {{"PATHSPEC"}};
+/// What `spin` and `spin-step` have in common.
+void add_spin_options(Command& command) {
   const auto add = [&](Option option) { command.options.push_back(std::move(option)); };
   add({.name = "persist",
        .kind = OptionKind::flag,
@@ -128,34 +122,123 @@ void describe_spin(Command& command, const FlowProgram&) {
        .help = "Go without the decorators of the step; otherwise timeout and environment count.",
        .default_text = "false",
        .off_name = "no-skip-decorators"});
+}
+
+/// All that a process needs that executes a spun task.
+struct Spinning {
+  const FlowProgram& program;
+  std::string origin_root, root;  ///< of what is read, and of what is written
+  bool keeps_artifacts;
+  runtime::Replacements replacements;
+
+  runtime::TaskOutcome execute(const runtime::TaskRequest& request) const {
+    LocalStores stores(root), of_origin(origin_root);
+    return runtime::execute_spun_task(program, request, stores.both(), of_origin.objects(), replacements,
+                                      keeps_artifacts, system_clock());
+  }
+};
+
+/// Leaves the step to be executed the decorators that count. The roots are left empty.
+Spinning make_spinning(Invocation& invocation, const std::string& step) {
+  auto& flow = invocation.program.flow;
+  refuse_gangs(flow, step);
+  reduce_decorators(*std::ranges::find(flow.steps, step, &model::Step::name), invocation);
+  Spinning spinning{.program = invocation.program,
+                    .origin_root = {},
+                    .root = {},
+                    .keeps_artifacts = keeps_artifacts(invocation.own),
+                    .replacements = {}};
+  if (invocation.own.given("artifacts-module"))
+    spinning.replacements = read_replacements(invocation.own.text("artifacts-module"));
+  return spinning;
+}
+
+/// What `spin-step` has to be told of a task, besides what `step` is.
+std::vector<std::string> spin_step_arguments(const Arguments& own, const Spinning& spinning,
+                                             const runtime::TaskRequest& request) {
+  auto words = runtime::step_arguments(request);
+  words.front() = "spin-step";
+  words.insert(words.end(), {"--orig-flow-datastore", "local@" + spinning.origin_root});
+  words.emplace_back(spinning.keeps_artifacts ? "--persist" : "--no-persist");
+  if (own.flag("skip-decorators")) words.emplace_back("--skip-decorators");
+  if (own.given("artifacts-module"))
+    words.insert(words.end(), {"--artifacts-module", std::filesystem::absolute(own.text("artifacts-module")).string()});
+  return words;
+}
+
+/// The folder in `local@/data/.metaflow`.
+std::string origin_root_of(const std::string& text) {
+  for (const std::string_view type : {"local@", "spin@"})
+    if (text.starts_with(type) && text.size() > type.size())
+      return std::filesystem::absolute(text.substr(type.size())).lexically_normal().string();
+  throw Error(ErrorCode::usage,
+              fmt::format("Invalid value for '--orig-flow-datastore': '{}' is no local@FOLDER.", text));
+}
+
+}  // namespace
+
+void describe_spin(Command& command, const FlowProgram&) {
+  command.description =
+      "Execute one step alone, to try it out: with the inputs that a task of an earlier run had, which stays as it is. "
+      "PATHSPEC is step, run/step or run/step/task: what is left out is the latest of your runs, and its newest "
+      "task.\n\n"
+      "What it leaves goes to .metaflow_spin; '--mode spin' before 'logs' and 'dump' shows it.";
+  command.arguments = {{"PATHSPEC"}};
+  add_spin_options(command);
+  add_isolation_option(command, "fork");
   add_record_options(command);
 }
 
 int execute_spin(Invocation& invocation) {
-  auto& program = invocation.program;
+  const auto& program = invocation.program;
   require_valid(program.flow);
   const auto origin = parse_spin_origin(*invocation.own.argument(0), program.flow);
-  refuse_gangs(program.flow, origin.step);
-  reduce_decorators(*std::ranges::find(program.flow.steps, origin.step, &model::Step::name), invocation);
-  const bool keeps = keeps_artifacts(invocation.own);
-  runtime::Replacements replacements;
-  if (invocation.own.given("artifacts-module"))
-    replacements = read_replacements(invocation.own.text("artifacts-module"));
-  const auto origin_root = find_datastore_root(invocation, false), root = find_spin_datastore_root(invocation);
-  // Before anything large is in memory: the task is a copy of this process.
-  const auto launcher = compute::make_fork_launcher(
-      [&](const runtime::TaskRequest& request, const runtime::AwaitNodes&) {
-        LocalStores stores(root), of_origin(origin_root);
-        return runtime::execute_spun_task(program, request, stores.both(), of_origin.objects(), replacements, keeps,
-                                          system_clock());
-      },
-      {}, process_hooks(program));
-  LocalStores stores(root, program.binding.system_tags), of_origin(origin_root);
+  auto spinning = make_spinning(invocation, origin.step);
+  spinning.origin_root = find_datastore_root(invocation, false);
+  spinning.root = find_spin_datastore_root(invocation);
+  auto fresh_process = step_program(invocation, spinning.root);
+  fresh_process.command = [&](const runtime::TaskRequest& request) {
+    return spin_step_arguments(invocation.own, spinning, request);
+  };
+  const auto launcher = make_launcher(invocation, std::move(fresh_process), [&] {
+    return compute::make_fork_launcher(
+        [&](const runtime::TaskRequest& request, const runtime::AwaitNodes&) { return spinning.execute(request); }, {},
+        process_hooks(program));
+  });
+  LocalStores stores(spinning.root, program.binding.system_tags), of_origin(spinning.origin_root);
   // Before the origin is looked for: the task reads what it left.
   const auto held = runtime::hold_flow(of_origin.both(), program.flow.name, datastore::IfAbsent::pass);
-  const auto inputs = find_spin_inputs(origin, program.flow, origin_root);
-  return runtime::spin_step(program, spin_options(invocation, root, origin.step), inputs, stores.both(), *launcher,
-                            system_clock());
+  const auto inputs = find_spin_inputs(origin, program.flow, spinning.origin_root);
+  return runtime::spin_step(program, spin_options(invocation, spinning.root, origin.step), inputs, stores.both(),
+                            *launcher, system_clock());
+}
+
+void describe_spin_step(Command& command, const FlowProgram&) {
+  add_task_options(command);
+  command.options.push_back({.name = "orig-flow-datastore",
+                             .type = "TYPE@FOLDER",
+                             .help = "Where the tasks before this one are stored: local@/data/.metaflow.",
+                             .required = true});
+  add_spin_options(command);
+}
+
+int execute_spin_step(Invocation& invocation) {
+  // Taken at once, so that nothing started from here inherits it.
+  const int control = compute::inherited_control_descriptor();
+  auto request = task_request(invocation);
+  auto spinning = make_spinning(invocation, request.step);
+  spinning.origin_root = origin_root_of(invocation.own.text("orig-flow-datastore"));
+  spinning.root = invocation.top.given("datastore-root") ? find_datastore_root(invocation, true)
+                                                         : find_spin_datastore_root(invocation);
+  return run_task(invocation, std::move(request), control,
+                  [&](const runtime::TaskRequest& task, const runtime::AwaitNodes&) {
+                    LocalStores stores(spinning.root), of_origin(spinning.origin_root);
+                    // As `spin` does; but a task that was started by hand has nobody else to hold them.
+                    const auto& flow = invocation.flow_name();
+                    const auto held = runtime::hold_flow(stores.both(), flow, datastore::IfAbsent::make);
+                    const auto origin_held = runtime::hold_flow(of_origin.both(), flow, datastore::IfAbsent::pass);
+                    return spinning.execute(task);
+                  });
 }
 
 }  // namespace metaflow::cli

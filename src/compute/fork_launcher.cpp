@@ -135,7 +135,7 @@ void await_word(int control_descriptor) {
 
 [[noreturn]] void become_step_command(const StepProgram& program, const runtime::TaskRequest& request, int control) {
   auto words = program.arguments;
-  for (auto& word : runtime::step_arguments(request)) words.push_back(std::move(word));
+  for (auto& word : program.command(request)) words.push_back(std::move(word));
   std::vector<char*> arguments;
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);

@@ -7,6 +7,7 @@
 
 #include "compute/fork_server.hpp"
 #include "runtime/launcher.hpp"
+#include "runtime/step_command.hpp"
 #include "runtime/task_attempt.hpp"
 
 namespace metaflow::compute {
@@ -32,10 +33,12 @@ std::unique_ptr<runtime::Launcher> make_fork_launcher(ExecuteTask execute, Prepa
 /// What starts a fresh process of the same program.
 struct StepProgram {
   std::string path;                    ///< such as /proc/self/exe; a name without slashes is looked up in PATH
-  std::vector<std::string> arguments;  ///< argv[0] and the options before `step`
+  std::vector<std::string> arguments;  ///< argv[0] and the options before the command
+  /// The command that executes a task, and its options.
+  std::function<std::vector<std::string>(const runtime::TaskRequest&)> command = runtime::step_arguments;
 };
-/// Each task is that program started again with the public `step` command (cli.md 12). Its processes hang below a fork
-/// server too, so they end in the same ways.
+/// Each task is that program started again, with the public `step` command (cli.md 12) unless another one is named. Its
+/// processes hang below a fork server too, so they end in the same ways.
 std::unique_ptr<runtime::Launcher> make_spawn_launcher(StepProgram program);
 
 /// The rest of this process's life as a task: executes `request`, says how it went on the control descriptor (if it was
