@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import shutil
 
 import pytest
+from conftest import missing, program
 
 ISOLATIONS = ["fork", "spawn"]
 PLACES = [f"127.0.0.1 3 {i} 2 | 127.0.0.1 3 {i} 2" for i in range(3)]
@@ -228,6 +230,48 @@ def test_a_node_over_its_limit_is_caught_for_that_node(project):
 def test_the_death_of_a_node_is_caught_for_the_whole_gang(project, node):
     handled = "none: metaflow.plugins.catch_decorator.FailureHandledByCatch"
     assert reports(project, DIE=f"0,{node}") == [handled, handled, "blue 1,0", "blue 1,1"]
+
+
+# Little room
+
+
+def test_a_large_gang_starts_though_the_shell_lets_programs_open_few_files(project):
+    limited = ["prlimit", "--nofile=256:4096", program("gang"), "run", "--nodes", "150"]
+    done = project.run(*limited).succeeded()
+    assert len(started(done.stdout, "train")) == 150
+
+
+def test_a_gang_for_which_there_are_too_few_descriptors_fails_in_words(project):
+    limited = ["prlimit", "--nofile=256:256", program("gang"), "run", "--nodes", "150"]
+    failed = project.run(*limited).failed()
+    assert re.search(r"train/2_node_\d+: no descriptors are left for one more task; raise the limit", failed.stderr)
+    project.wait_for_no_process()
+
+
+def without_process(project, number: int, name: str, *arguments):
+    """Runs a flow whose fork server can make no process for the task it starts as that one."""
+    if shutil.which("strace") is None:
+        missing("strace is missing; `./dev setup test` installs it")
+    inject = f"inject=clone:error=EAGAIN:when={number}"
+    return project.run(
+        "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=clone", "-e", inject, program(name), *arguments
+    )
+
+
+def test_a_node_for_which_there_is_no_process_fails_the_gang_in_words(project):
+    failed = without_process(project, 3, "gang", "run").failed()
+    assert "train/2_node_1: No process could be made for this task: Resource temporarily unavailable." in failed.stderr
+    project.wait_for_no_process()
+    done = without_process(project, 3, "gang", "run", "--with", "retry:times=1").succeeded()
+    assert all_nodes(project, new_run(done.stdout)) == [7, 17, 27]
+
+
+def test_a_gang_that_finds_no_room_beside_another_waits_for_it(project):
+    # In order: start, two plans, and the nodes of two gangs, of which one node finds no room.
+    done = without_process(project, 6, "squads", "run").succeeded()
+    assert "The gang waits until nothing else runs" in done.stdout
+    expected = ["red 0,0", "red 0,1", "blue 1,0", "blue 1,1"]
+    assert project.official("result = Run(pathspec).data.all", pathspec=f"Squads/{new_run(done.stdout)}") == expected
 
 
 # Resume

@@ -25,10 +25,18 @@ std::pair<FileDescriptor, FileDescriptor> make_socket_pair() {
   return {FileDescriptor(ends[0]), FileDescriptor(ends[1])};
 }
 
-void raise_open_file_limit() noexcept {
+std::uint64_t raise_open_file_limit() noexcept {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const auto before = limit.rlim_cur;
+  set_open_file_limit(limit.rlim_max);
+  return before;
+}
+
+void set_open_file_limit(std::uint64_t files) noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = files;
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -17,8 +18,10 @@ Pipe make_pipe();
 /// Both ends of a connected Unix stream socket.
 std::pair<FileDescriptor, FileDescriptor> make_socket_pair();
 
-/// Lets this process open as many files as its hard limit allows.
-void raise_open_file_limit() noexcept;
+/// Lets this process open as many files as its hard limit allows. Returns the limit before that, for processes that it
+/// starts: set_open_file_limit() gives it back to them.
+std::uint64_t raise_open_file_limit() noexcept;
+void set_open_file_limit(std::uint64_t files) noexcept;
 
 /// Writes all of `bytes`, however often it takes; false, and the reason in errno, when the other end is gone or the
 /// device refuses.

@@ -32,6 +32,8 @@ class AttemptStreams {
   bool read_ready(std::vector<runtime::LauncherEvent>& events);
   /// The process has ended: reads the rest and forgets the attempt.
   void finish(runtime::AttemptHandle attempt, runtime::ExitStatus status, std::vector<runtime::LauncherEvent>& events);
+  /// Forgets an attempt for which there is no process.
+  void forget(runtime::AttemptHandle attempt) { attempts_.erase(attempt); }
   /// Attempts that have not finished.
   std::vector<runtime::AttemptHandle> open_attempts() const;
 

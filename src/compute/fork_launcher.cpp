@@ -93,12 +93,11 @@ class ForkLauncher final : public runtime::Launcher {
       streams_.finish(frame.at("ended"), {.code = frame.at("code"), .signal = frame.at("signal")}, events);
     } else if (frame.contains("refused")) {
       const AttemptHandle attempt = frame.at("refused");
-      events.push_back(runtime::Started{attempt, "not started"});
-      events.push_back(
-          runtime::Output{attempt, runtime::OutputStream::err,
-                          "No process could be made for this task: " + frame.at("reason").get<std::string>() +
-                              ". A lower --max-workers may help.\n"});
-      streams_.finish(attempt, {.code = 1}, events);
+      streams_.forget(attempt);
+      events.push_back(runtime::Refused{
+          attempt, "No process could be made for this task: " + frame.at("reason").get<std::string>() +
+                       ". A lower --max-workers may help, or higher limits ('ulimit -u' for processes, 'ulimit -n' for "
+                       "open files)."});
     }
   }
 

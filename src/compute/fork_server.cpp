@@ -27,6 +27,7 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr std::size_t streams_of_task = 3;
 // Ctrl-C reaches the whole foreground group; the scheduler decides what it means. Blocked rather than ignored, as a
 // signal for a task that has only just been forked must wait for it and not be lost.
 constexpr std::array blocked_by_server{SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGPIPE};
@@ -95,22 +96,25 @@ class ForkServer {
 
   void launch(runtime::AttemptHandle attempt, const runtime::TaskRequest& request) {
     if (prepare_) prepare_(request);
-    const auto streams = channel_.take_descriptors(3);
+    const auto streams = channel_.take_descriptors();
+    if (streams.size() != streams_of_task) return refuse(attempt, EMFILE);
     const auto server = ::getpid();
     const auto pid = fork_process(fork_);
     if (pid == 0) become(streams, request, server);
-    if (pid < 0) {
-      send({{"refused", attempt}, {"reason", std::strerror(errno)}});
-    } else {
-      tasks_.emplace(pid, attempt);
-      send({{"started", attempt}, {"pid", pid}});
-    }
+    if (pid < 0) return refuse(attempt, errno);
+    tasks_.emplace(pid, attempt);
+    send({{"started", attempt}, {"pid", pid}});
+  }
+
+  void refuse(runtime::AttemptHandle attempt, int problem) {
+    send({{"refused", attempt}, {"reason", std::strerror(problem)}});
   }
 
   [[noreturn]] void become(const std::vector<FileDescriptor>& streams, runtime::TaskRequest request, pid_t server) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     // Between fork and prctl the server may have gone without that signal.
-    if (::getppid() != server || streams.size() != 3) ::_exit(1);
+    if (::getppid() != server) ::_exit(1);
+    set_open_file_limit(open_file_limit_);
     // Orphans among the task's descendants come to the task while it lives: any stranger seen by the server is a leftover.
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     unblock_signals();
@@ -164,6 +168,8 @@ class ForkServer {
 
   void send(const Json& frame) { channel_.send(frame.dump()); }
 
+  // Descriptors of many tasks may arrive at a time. What a task may open is for whoever started the program to say.
+  const std::uint64_t open_file_limit_ = raise_open_file_limit();
   FrameChannel channel_;
   const PrepareTask& prepare_;
   const TaskProcess& become_task_;

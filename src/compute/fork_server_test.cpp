@@ -2,6 +2,8 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <map>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -290,6 +292,72 @@ TEST(ForkServer, WithFewDescriptorsItTakesFewerTasksAndLeavesSomeForTheScheduler
   ::setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_GT(taken, 30u);
   EXPECT_EQ(code, ErrorCode::exhausted);
+}
+
+/// What came of many attempts: for each that has ended what it printed, and for each that was refused why.
+struct Crowd {
+  std::map<runtime::AttemptHandle, std::string> printed, refused;
+  std::set<runtime::AttemptHandle> ended;
+};
+Crowd wait_for_crowd(runtime::Launcher& launcher, std::size_t size) {
+  Crowd crowd;
+  while (crowd.ended.size() + crowd.refused.size() < size) {
+    pollfd ready{launcher.descriptor(), POLLIN, 0};
+    if (::poll(&ready, 1, deadline_ms) != 1) break;
+    for (const auto& event : launcher.take_events()) {
+      if (const auto* output = std::get_if<runtime::Output>(&event)) crowd.printed[output->attempt] += output->bytes;
+      if (const auto* finished = std::get_if<runtime::Finished>(&event)) crowd.ended.insert(finished->attempt);
+      if (const auto* refused = std::get_if<runtime::Refused>(&event))
+        crowd.refused[refused->attempt] = refused->reason;
+    }
+  }
+  return crowd;
+}
+TaskOutcome say_step(const TaskRequest& request, const AwaitNodes&) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  std::cout << request.step << ' ' << limit.rlim_cur << ' ' << ::getppid() << std::endl;
+  return {.succeeded = true};
+}
+/// The fork server is held while so many tasks are launched, so that they reach it at once.
+void launch_at_once(runtime::Launcher& launcher, pid_t server, std::size_t count) {
+  ::kill(server, SIGSTOP);
+  for (std::size_t i = 1; i <= count; ++i) launcher.launch(i, request_of("step-" + std::to_string(i)));
+  ::kill(server, SIGCONT);
+}
+pid_t server_of(runtime::Launcher& launcher) {
+  launcher.launch(1, request_of("first"));
+  const auto said = wait_for_end(launcher).out;
+  return std::stoi(said.substr(said.rfind(' ') + 1));
+}
+
+TEST(ForkServer, ManyTasksMayReachItAtOnceWhateverTheProgramMayOpen) {
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const rlimit low{64, before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &low);
+  const auto launcher = make_fork_launcher(say_step);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  launch_at_once(*launcher, server_of(*launcher), 60);
+  const auto crowd = wait_for_crowd(*launcher, 60);
+  EXPECT_EQ(crowd.ended.size(), 60u);
+  for (const auto& [attempt, text] : crowd.printed)
+    EXPECT_THAT(text, testing::StartsWith("step-" + std::to_string(attempt) + " 64 ")) << "a task may open as much";
+}
+
+TEST(ForkServer, ATaskWhoseDescriptorsDoNotArriveIsRefusedAndTheOthersGetTheirOwn) {
+  const auto launcher = make_fork_launcher(say_step);
+  const auto server = server_of(*launcher);
+  const rlimit low{40, 40};
+  ASSERT_EQ(::prlimit(server, RLIMIT_NOFILE, &low, nullptr), 0);
+  launch_at_once(*launcher, server, 60);
+  const auto crowd = wait_for_crowd(*launcher, 60);
+  EXPECT_EQ(crowd.ended.size() + crowd.refused.size(), 60u);
+  EXPECT_FALSE(crowd.refused.empty());
+  EXPECT_FALSE(crowd.ended.empty());
+  for (const auto& [attempt, reason] : crowd.refused) EXPECT_THAT(reason, HasSubstr("Too many open files."));
+  for (const auto& [attempt, text] : crowd.printed)
+    EXPECT_THAT(text, testing::StartsWith("step-" + std::to_string(attempt) + " "));
 }
 
 TEST(ForkServer, ALargeRequestArrivesWholeAndALargeOutcomeToo) {

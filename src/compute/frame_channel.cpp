@@ -39,16 +39,19 @@ void attach(msghdr& message, ControlBuffer& buffer, const std::vector<FileDescri
   std::copy(numbers.begin(), numbers.end(), reinterpret_cast<int*>(CMSG_DATA(control)));
 }
 
-void collect(msghdr& message, std::deque<FileDescriptor>& into) {
+/// What came with one frame: the kernel never gives those of two at a time.
+std::vector<FileDescriptor> collect(msghdr& message) {
+  std::vector<FileDescriptor> descriptors;
   for (auto* control = CMSG_FIRSTHDR(&message); control != nullptr; control = CMSG_NXTHDR(&message, control)) {
     if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
     const auto count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (std::size_t i = 0; i < count; ++i) {
       int number = -1;
       std::memcpy(&number, CMSG_DATA(control) + i * sizeof(int), sizeof(int));
-      into.emplace_back(number);
+      descriptors.emplace_back(number);
     }
   }
+  return descriptors;
 }
 
 }  // namespace
@@ -112,7 +115,9 @@ bool FrameChannel::receive_some() {
   const auto got = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (got > 0) {
     received_.append(chunk_.get(), static_cast<std::size_t>(got));
-    collect(message, descriptors_);
+    auto descriptors = collect(message);
+    // Cut short, perhaps to none, they stand for their frame all the same: the next one would take those after them.
+    if (!descriptors.empty() || (message.msg_flags & MSG_CTRUNC) != 0) descriptors_.push_back(std::move(descriptors));
     return true;
   }
   if (got < 0 && errno == EINTR) return true;
@@ -121,12 +126,10 @@ bool FrameChannel::receive_some() {
   return false;
 }
 
-std::vector<FileDescriptor> FrameChannel::take_descriptors(std::size_t count) {
-  std::vector<FileDescriptor> taken;
-  for (; count > 0 && !descriptors_.empty(); --count) {
-    taken.push_back(std::move(descriptors_.front()));
-    descriptors_.pop_front();
-  }
+std::vector<FileDescriptor> FrameChannel::take_descriptors() {
+  if (descriptors_.empty()) return {};
+  auto taken = std::move(descriptors_.front());
+  descriptors_.pop_front();
   return taken;
 }
 

@@ -29,8 +29,8 @@ class FrameChannel {
 
   /// Frames that have arrived whole since the last call.
   std::vector<std::string> receive();
-  /// The next `count` descriptors that came with frames, in order; fewer if fewer came.
-  std::vector<FileDescriptor> take_descriptors(std::size_t count);
+  /// Those of the next frame that had any; fewer than it had when this process may open no more.
+  std::vector<FileDescriptor> take_descriptors();
   /// The other end is gone; nothing more comes or goes.
   bool closed() const noexcept { return closed_; }
 
@@ -48,7 +48,7 @@ class FrameChannel {
   static constexpr std::size_t chunk_size = 65'536;
   std::unique_ptr<char[]> chunk_ = std::make_unique_for_overwrite<char[]>(chunk_size);
   std::string received_;
-  std::deque<FileDescriptor> descriptors_;
+  std::deque<std::vector<FileDescriptor>> descriptors_;  // by frame
   bool closed_ = false;
 };
 

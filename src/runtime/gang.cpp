@@ -74,10 +74,9 @@ void Gang::succeeded(std::size_t node, TaskOutcome outcome) {
 
 void Gang::failed(std::size_t node, FailedAttempt failed) {
   ended(node);
-  if (!failure_)
-    failure_ = std::move(failed);
-  else
-    failure_->may_retry = failure_->may_retry && failed.may_retry;
+  const bool is_retryable = failed.may_retry && (!failure_ || failure_->may_retry);
+  if (!failure_ || (failure_->lacks_room && !failed.lacks_room && !failed.was_killed)) failure_ = std::move(failed);
+  failure_->may_retry = is_retryable;
 }
 
 void Gang::ended(std::size_t node) {

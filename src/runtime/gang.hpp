@@ -36,6 +36,7 @@ struct FailedAttempt {
   std::string why;          ///< in one line
   bool was_killed = false;  ///< it had no cause of its own
   bool may_retry = true;    ///< it did not ask for no further attempt
+  bool lacks_room = false;  ///< there were no descriptors or no process for it, beside others that will end
 };
 
 /// One attempt of all nodes. It fails with the first that does.
@@ -53,7 +54,7 @@ class Gang {
   /// Again when another process stores how the first one ended.
   void started(std::size_t node, AttemptHandle attempt);
   void succeeded(std::size_t node, TaskOutcome outcome);
-  /// Only the first counts, but for `may_retry`.
+  /// Only the first counts, but for `may_retry`; and a failure of its own more than a lack of room.
   void failed(std::size_t node, FailedAttempt failed);
 
   /// Nothing while no node has failed.

@@ -89,6 +89,14 @@ TEST_F(GangTest, AFailureLeavesNobodyToWaitFor) {
   EXPECT_EQ(gang_.failure()->why, "no disk");
 }
 
+TEST_F(GangTest, AFailureOfItsOwnCountsMoreThanALackOfRoom) {
+  gang_.failed(1, {.task = "2_node_1", .why = "no room", .lacks_room = true});
+  gang_.failed(2, {.task = "2_node_2", .why = "killed", .was_killed = true});
+  EXPECT_EQ(gang_.failure()->why, "no room");
+  gang_.failed(0, {.task = "2", .why = "no disk"});
+  EXPECT_EQ(gang_.failure()->why, "no disk");
+}
+
 TEST_F(GangTest, TheWishOfAnyNodeForNoFurtherAttemptCounts) {
   gang_.failed(1, {.task = "2_node_1", .why = "no disk"});
   gang_.failed(2, {.task = "2_node_2", .why = "never again", .may_retry = false});

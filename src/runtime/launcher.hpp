@@ -80,8 +80,13 @@ struct Finished {
   ExitStatus status;
   std::optional<TaskOutcome> outcome;  ///< nothing from a task that died before it could report
 };
-/// For one attempt: Started, then Output any number of times, then Finished once.
-using LauncherEvent = std::variant<Started, Output, Finished>;
+struct Refused {
+  AttemptHandle attempt = 0;
+  std::string reason;  ///< in a sentence
+};
+/// For one attempt: Started, then Output any number of times, then Finished once; or Refused alone, when no process
+/// could be made for it beside what runs already.
+using LauncherEvent = std::variant<Started, Output, Finished, Refused>;
 
 /// The one seam to compute. Used by the scheduler's thread only; no call blocks.
 class Launcher {

@@ -48,12 +48,6 @@ PlannedTask Plan::take() {
   return task;
 }
 
-void Plan::put_back(PlannedTask task) {
-  const auto end_branch = task.branch + 1;
-  ready_.push_front({std::move(task), end_branch});
-  ++ready_count_;
-}
-
 void Plan::enqueue(PlannedTask task, std::size_t end_branch) {
   ready_count_ += end_branch - task.branch;
   ready_.push_back({std::move(task), end_branch});

@@ -71,8 +71,6 @@ class Plan {
   std::size_t ready_count() const noexcept { return ready_count_; }
   /// The next task, first come first served. There must be one.
   PlannedTask take();
-  /// Puts a taken task back, in front.
-  void put_back(PlannedTask task);
   /// `task` ended well under this id; of a gang, one node. Throws Error(internal) when its transition is not one of the step's.
   void finish(const PlannedTask& task, std::uint64_t id, const TaskOutcome& outcome);
   /// Takes each ready task for which `find` knows an end as finished, and what becomes ready thereby, and so on. The

@@ -35,6 +35,7 @@ std::vector<LauncherEvent> RecoveringLauncher::take_events() {
   std::vector<LauncherEvent> events;
   for (auto& event : launcher_.take_events()) {
     if (auto* finished = std::get_if<Finished>(&event)) recover(*finished, events);
+    if (const auto* refused = std::get_if<Refused>(&event)) launched_.erase(refused->attempt);
     events.push_back(std::move(event));
   }
   return events;

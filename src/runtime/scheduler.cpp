@@ -2,6 +2,7 @@
 
 #include <metaflow/error.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <limits>
@@ -69,10 +70,17 @@ std::string Scheduler::pathspec(const FinishedTask& task) const {
 }
 
 bool Scheduler::has_slot() const noexcept {
-  return !stopping_ && !slots_exhausted_ && slots_taken_ < static_cast<std::size_t>(options_.max_workers);
+  return !stopping_ && !slots_exhausted_ && crowded_out_.empty() &&
+         slots_taken_ < static_cast<std::size_t>(options_.max_workers);
 }
 
 void Scheduler::launch_ready() {
+  if (!stopping_ && !crowded_out_.empty() && running_.empty()) {
+    auto gang = std::move(crowded_out_.front());
+    crowded_out_.pop_front();
+    slots_exhausted_ = false;
+    start(std::move(gang.planned), std::move(gang.request));
+  }
   while (has_slot() && !waiting_.empty() && waiting_.begin()->first <= steady()) {
     auto task = std::move(waiting_.extract(waiting_.begin()).mapped());
     start(std::move(task.planned), std::move(task.request));
@@ -139,8 +147,8 @@ bool Scheduler::start_attempt(PlannedTask planned, TaskRequest request, const st
   } catch (const Error& error) {
     auto refused = std::move(task);
     running_.erase(entry);
-    if (error.code() != ErrorCode::exhausted || running_.empty()) throw;
-    refuse(std::move(refused), error);
+    if (error.code() != ErrorCode::exhausted) throw;
+    refuse(std::move(refused), error.what());
     return false;
   }
   ++counts_[task.planned.step].running;
@@ -149,19 +157,28 @@ bool Scheduler::start_attempt(PlannedTask planned, TaskRequest request, const st
   return true;
 }
 
-/// The task waits until another has ended. A node of a gang that runs already cannot: the others wait for it.
-void Scheduler::refuse(Running refused, const Error& error) {
-  slots_exhausted_ = true;
-  auto& request = refused.request;
-  if (refused.gang && !request.is_control())
-    return fail_node(*refused.gang, refused.planned.branch, {.task = request.task, .why = error.what()});
-  if (request.attempt > 0 || request.failure) {
-    FailedAttempt before{.task = request.task, .why = "There was no room for it."};
-    waiting_.emplace(steady(), Waiting{std::move(refused.planned), std::move(request), std::move(before)});
-  } else {
-    plan_.put_back(std::move(refused.planned));
-    --next_task_;  // nobody has seen its id yet
+/// It waits for another task to end. The nodes of a gang may wait for each other, so that all of it is undone, and waits
+/// until nothing else runs. When nothing does, there is nothing to wait for.
+void Scheduler::refuse(Running refused, const std::string& why) {
+  const auto& gang = refused.gang;
+  const bool has_others =
+      std::ranges::any_of(running_, [&](const auto& entry) { return !gang || entry.second.gang != gang; });
+  slots_exhausted_ = has_others;
+  FailedAttempt failed{.task = refused.request.task,
+                       .why = refused.request.failure ? summary(*refused.request.failure) : why,
+                       .was_killed = gang && gang->failure(),
+                       .lacks_room = has_others && !stopping_ && !(gang && refused.request.failure)};
+  if (!failed.lacks_room && !failed.was_killed) {
+    own_line(refused, OutputStream::err, why, Tone::bad);
+    own_line(refused, OutputStream::err, "Task failed.", Tone::bad);
+    store_logs(refused);
   }
+  if (gang) return fail_node(*gang, refused.planned.branch, std::move(failed));
+  Waiting waiting{std::move(refused.planned), std::move(refused.request), std::move(failed)};
+  if (waiting.before.lacks_room)
+    waiting_.emplace(steady(), std::move(waiting));
+  else
+    retry_or_stop(std::move(waiting));
 }
 
 void Scheduler::take(const LauncherEvent& event) {
@@ -171,6 +188,7 @@ void Scheduler::take(const LauncherEvent& event) {
   if (const auto* started = std::get_if<Started>(&event)) on_started(entry->second, *started);
   if (const auto* output = std::get_if<Output>(&event)) on_output(entry->second, *output);
   if (const auto* finished = std::get_if<Finished>(&event)) on_finished(entry, *finished);
+  if (const auto* refused = std::get_if<Refused>(&event)) on_refused(entry, *refused);
 }
 
 void Scheduler::on_started(Running& task, const Started& event) {
@@ -213,14 +231,10 @@ void Scheduler::on_finished(Entry entry, const Finished& event) {
   auto& task = entry->second;
   for (const auto stream : {OutputStream::out, OutputStream::err})
     task.lines[index_of(stream)].finish([&](std::string_view line) { show_line(task, stream, line); });
-  --counts_[task.planned.step].running;
-  if (task.takes_slot()) --slots_taken_;
   slots_exhausted_ = false;
-  set_due(task, 0);
   // The outcome is sent after all is stored: what the process did afterwards does not undo it.
   const bool succeeded = event.outcome && event.outcome->succeeded;
-  auto ended = std::move(task);
-  running_.erase(entry);
+  auto ended = take_out(entry);
   const bool is_lost = stopping_ || (ended.gang && ended.gang->failure());
   if (succeeded)
     succeed(ended, *event.outcome);
@@ -229,6 +243,19 @@ void Scheduler::on_finished(Entry entry, const Finished& event) {
   else
     fail(ended, event);
 }
+
+/// It is not among those that run any more.
+Scheduler::Running Scheduler::take_out(Entry entry) {
+  auto& task = entry->second;
+  --counts_[task.planned.step].running;
+  if (task.takes_slot()) --slots_taken_;
+  set_due(task, 0);
+  auto taken = std::move(task);
+  running_.erase(entry);
+  return taken;
+}
+
+void Scheduler::on_refused(Entry entry, const Refused& event) { refuse(take_out(entry), event.reason); }
 
 /// The process that ran out of time cannot store how its attempt ended: another one does, and fails in its place.
 void Scheduler::store_timeout(Running& task) {
@@ -283,7 +310,8 @@ void Scheduler::fail(Running& task, const Finished& event) {
 /// The others cannot do without it.
 void Scheduler::fail_node(Gang& gang, std::size_t node, FailedAttempt failed) {
   const bool is_first = !gang.failure();
-  const auto text = fmt::format("Task {} of this gang has failed; so this one is killed.", failed.task);
+  const auto text = fmt::format("Task {} of this gang has {}; so this one is killed.", failed.task,
+                                failed.lacks_room ? "found no room beside other tasks" : "failed");
   gang.failed(node, std::move(failed));
   if (is_first)
     for (const auto handle : gang.running()) {
@@ -298,8 +326,18 @@ void Scheduler::fail_node(Gang& gang, std::size_t node, FailedAttempt failed) {
 void Scheduler::go_on(Gang& gang) {
   if (const auto control = gang.last_one()) return launcher_.let_finish(*control);
   if (!gang.is_over()) return;
-  if (gang.failure()) return retry_or_stop({gang.planned(), gang.control(), *gang.failure()});
+  if (const auto& failure = gang.failure()) {
+    Waiting next{gang.planned(), gang.control(), *failure};
+    return failure->lacks_room && !stopping_ ? wait_for_all(std::move(next)) : retry_or_stop(std::move(next));
+  }
   for (std::size_t node = 0; node < gang.size(); ++node) finish(gang.planned(node), gang.control(), gang.outcome(node));
+}
+
+void Scheduler::wait_for_all(Waiting gang) {
+  const auto& request = gang.request;
+  run_log_.task_line(now(), fmt::format("{}/{}/{}", request.run, request.step, request.task),
+                     fmt::format("The gang waits until nothing else runs: {}", gang.before.why), Tone::system);
+  crowded_out_.push_back(std::move(gang));
 }
 
 void Scheduler::retry_or_stop(Waiting failed) {
@@ -307,7 +345,7 @@ void Scheduler::retry_or_stop(Waiting failed) {
   if (retry_allowed && may_try_again(failed)) return try_again(std::move(failed));
   if (!retry_allowed) run_log_.run_line(now(), "This failed task will not be retried.", Tone::bad);
   // What was killed as the run had failed has no cause of its own.
-  if (!failed.before.was_killed) add_failure(failed);
+  if (!failed.before.was_killed && !failed.before.lacks_room) add_failure(failed);
   if (!stopping_)
     stop({RunEnd::Kind::failed, fmt::format("Step {} (task-id {}) failed.", failed.request.step, failed.before.task)});
 }
@@ -406,8 +444,10 @@ void Scheduler::announce_termination() {
   for (auto& [handle, task] : running_)
     for (const auto stream : {OutputStream::out, OutputStream::err}) own_line(task, stream, killed_notice, Tone::bad);
   for (auto& [handle, task] : running_) store_logs(task);
-  for (const auto& [time, task] : waiting_) add_failure(task);
+  for (const auto& [time, task] : waiting_)
+    if (!task.before.lacks_room) add_failure(task);
   waiting_.clear();
+  crowded_out_.clear();
   grace_ends_us_ = steady() + grace_period_us;
 }
 

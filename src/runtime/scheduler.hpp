@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -68,7 +69,7 @@ class Scheduler {
   void end_turn();
 
   bool finished() const noexcept {
-    return running_.empty() && (stopping_ || (plan_.ready_count() == 0 && waiting_.empty()));
+    return running_.empty() && (stopping_ || (plan_.ready_count() == 0 && waiting_.empty() && crowded_out_.empty()));
   }
   RunEnd end();
 
@@ -87,11 +88,11 @@ class Scheduler {
     // A gang counts as one task for --max-workers: fewer workers than nodes would leave it waiting for itself.
     bool takes_slot() const { return !gang || planned.branch == 0; }
   };
-  /// A further attempt, of all nodes of a gang, until its time has come or there is room for it.
+  /// An attempt, of all nodes of a gang, until its time has come or there is room for it.
   struct Waiting {
     PlannedTask planned;
     TaskRequest request;
-    FailedAttempt before;  // how the last one failed
+    FailedAttempt before;  // how the last one failed, or why it has to wait
   };
   using Entry = std::map<AttemptHandle, Running>::iterator;
 
@@ -101,7 +102,9 @@ class Scheduler {
   void start(PlannedTask planned, TaskRequest request);
   void start_gang(const std::shared_ptr<Gang>& gang);
   bool start_attempt(PlannedTask planned, TaskRequest request, const std::shared_ptr<Gang>& gang = nullptr);
-  void refuse(Running refused, const Error& error);
+  Running take_out(Entry entry);
+  void refuse(Running refused, const std::string& why);
+  void on_refused(Entry entry, const Refused& event);
   void on_started(Running& task, const Started& event);
   void on_output(Running& task, const Output& event);
   void on_finished(Entry entry, const Finished& event);
@@ -111,6 +114,7 @@ class Scheduler {
   void fail(Running& task, const Finished& event);
   void fail_node(Gang& gang, std::size_t node, FailedAttempt failed);
   void go_on(Gang& gang);
+  void wait_for_all(Waiting gang);
   void retry_or_stop(Waiting failed);
   void try_again(Waiting failed);
   void add_failure(const Waiting& failed);
@@ -149,6 +153,7 @@ class Scheduler {
   std::vector<model::StepSettings> settings_;  // by step
   std::set<std::pair<std::int64_t, AttemptHandle>> due_;
   std::multimap<std::int64_t, Waiting> waiting_;  // by the time they may start
+  std::deque<Waiting> crowded_out_;               // gangs: each starts once nothing else runs
   std::vector<FailedTask> failures_;
   LogStamper stamper_;
   AttemptHandle last_attempt_ = 0;

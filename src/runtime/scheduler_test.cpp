@@ -47,6 +47,10 @@ class ScriptedLauncher final : public Launcher {
 
   void launch(AttemptHandle attempt, const TaskRequest& request) override {
     if (running_.size() >= capacity) throw Error(ErrorCode::exhausted, "no descriptor is left");
+    if (running_.size() >= processes) {
+      events_.push_back(Refused{attempt, "No process is left."});
+      return;
+    }
     running_.emplace(attempt, request);
     most_at_once = std::max(most_at_once, running_.size());
     requests.push_back(request);
@@ -80,7 +84,9 @@ class ScriptedLauncher final : public Launcher {
     return events;
   }
 
-  std::size_t capacity = 1000, most_at_once = 0;
+  std::size_t capacity = 1000;   ///< launches throw beyond it
+  std::size_t processes = 1000;  ///< launches are refused beyond it, which is heard of later
+  std::size_t most_at_once = 0;
   std::vector<TaskRequest> requests;
   std::vector<int> signals;
   bool deaf = false;  ///< no process ends when it is told to
@@ -136,6 +142,7 @@ class SchedulerTest : public testing::Test {
         },
         clock_);
     launcher_->capacity = capacity_;
+    launcher_->processes = processes_;
     launcher_->deaf = deaf_;
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();
@@ -167,7 +174,7 @@ class SchedulerTest : public testing::Test {
   HandWoundClock clock_;
   FlowProgram program_;
   std::optional<ScriptedLauncher> launcher_;
-  std::size_t capacity_ = 1000;
+  std::size_t capacity_ = 1000, processes_ = 1000;
   bool deaf_ = false;
   std::string out_, err_;
 };
@@ -250,6 +257,20 @@ TEST_F(SchedulerTest, ALauncherWithoutRoomIsAskedAgainWhenATaskHasEnded) {
   EXPECT_THAT(launched(), ElementsAre("start/1", "a/2", "b/3", "join/4", "end/5"));
 }
 
+TEST_F(SchedulerTest, ATaskForWhichThereIsNoProcessIsStartedWhenAnotherHasEnded) {
+  processes_ = 1;
+  EXPECT_EQ(run(two_branches()), 0) << err_;
+  EXPECT_THAT(launched(), ElementsAre("start/1", "a/2", "b/3", "join/4", "end/5"));
+  EXPECT_THAT(out_, Not(HasSubstr("failed")));
+}
+
+TEST_F(SchedulerTest, ATaskThatWaitsForRoomHasNotFailedWhenAnotherFailsTheRun) {
+  processes_ = 1;
+  EXPECT_EQ(run(two_branches(), {{"a", [](const TaskRequest&) { return failed(3); }}}), 1);
+  EXPECT_THAT(err_, HasSubstr("1 task failed:\n"));
+  EXPECT_THAT(launched(), ElementsAre("start/1", "a/2"));
+}
+
 TEST_F(SchedulerTest, CreationTimesGrowFromTaskToTask) {
   EXPECT_EQ(run(two_branches()), 0);
   for (std::size_t i = 1; i < launcher_->requests.size(); ++i)
@@ -318,6 +339,17 @@ std::vector<model::Step> one_step_with(std::vector<model::Decorator> decorators)
 }
 Finished stored_failure(const TaskRequest& request) {
   return {0, {.code = 1}, TaskOutcome{.succeeded = false, .failure = request.failure}};
+}
+
+TEST_F(SchedulerTest, ATaskThatNobodyMakesRoomForFailsAndSaysWhy) {
+  for (auto* limit : {&processes_, &capacity_}) {
+    *limit = 0;
+    EXPECT_EQ(run(one_step_with({{"retry", {{"times", "1"}}}})), 1);
+    EXPECT_THAT(err_, HasSubstr(limit == &processes_ ? "/start/1: No process is left.\n"
+                                                     : "/start/1: no descriptor is left\n"));
+    EXPECT_THAT(out_, HasSubstr("/start/1] Task failed.\n"));
+    *limit = 1000;
+  }
 }
 
 TEST_F(SchedulerTest, ATaskOverItsLimitIsKilledAndItsFailureStoredByAnotherProcess) {
@@ -542,8 +574,8 @@ TEST_F(SchedulerTest, AGangThatDoesNotFitBesideOthersFails) {
   EXPECT_THAT(err_, HasSubstr("/train/2_node_2: no descriptor is left"));
 }
 
-TEST_F(SchedulerTest, AGangWhoseControlTaskFindsNoRoomWaitsForIt) {
-  capacity_ = 2;
+/// A gang in one of three branches.
+std::vector<model::Step> gang_beside_tasks() {
   std::vector<model::Step> steps{step("start", Transition::split, {"mid", "a", "b"})};
   for (auto& each : gang_with())
     if (each.name != "end") steps.push_back(each);
@@ -552,7 +584,57 @@ TEST_F(SchedulerTest, AGangWhoseControlTaskFindsNoRoomWaitsForIt) {
   for (const auto* name : {"a", "b"}) steps.push_back(step(name, Transition::linear, {"outer"}));
   steps.push_back(join("outer", "end"));
   steps.push_back(step("end", Transition::none, {}));
-  EXPECT_EQ(run(steps, {{"mid", one_node}}), 0) << err_;
+  return steps;
+}
+
+TEST_F(SchedulerTest, AGangThatDoesNotFitBesideOthersIsUndoneAndWaitsForTheirEnd) {
+  for (auto* limit : {&processes_, &capacity_}) {
+    *limit = 3;
+    EXPECT_EQ(run(gang_beside_tasks()), 0) << err_;
+    EXPECT_THAT(launched(), ElementsAre("start/1", "mid/2", "a/3", "b/4", "train/5", "train/5", "train/5_node_1",
+                                        "train/5_node_2", "join/6", "outer/7", "end/8"));
+    for (const auto& request : launcher_->requests) EXPECT_EQ(request.attempt, 0);
+    EXPECT_THAT(out_, HasSubstr("/train/5] The gang waits until nothing else runs: "));
+    EXPECT_THAT(out_, HasSubstr("Task 5_node_1 of this gang has found no room beside other tasks; so this one is"));
+    *limit = 1000;
+  }
+}
+
+TEST_F(SchedulerTest, GangsThatDoNotFitBesideEachOtherRunOneAfterTheOther) {
+  auto steps = gang_with();
+  steps[0].name = "mid";
+  steps.insert(steps.begin(), step("start", Transition::foreach, {"mid"}));
+  steps.insert(steps.end() - 1, join("outer", "end"));
+  steps[3].next = {"outer"};
+  for (auto* limit : {&processes_, &capacity_}) {
+    *limit = 4;
+    EXPECT_EQ(run(steps), 0) << err_;
+    EXPECT_EQ(launcher_->most_at_once, 4u);
+    *limit = 1000;
+  }
+}
+
+TEST_F(SchedulerTest, AGangForWhichThereAreNeverEnoughProcessesFailsAndSaysWhy) {
+  processes_ = 2;
+  EXPECT_EQ(run(gang_with({{"retry", {{"times", "1"}}}})), 1);
+  EXPECT_THAT(err_, HasSubstr("/train/2_node_2: No process is left.\n"));
+  EXPECT_EQ(launcher_->requests.back().attempt, 1);
+}
+
+TEST_F(SchedulerTest, ANodeThatFailsFailsItsGangThoughAnotherFoundNoRoom) {
+  processes_ = 4;
+  const auto fails = [](const TaskRequest& request) { return request.split_index == 0 ? failed(3) : hangs(); };
+  const auto long_one = [this](const TaskRequest&) {
+    clock_.wind(1'000'000);
+    return went_to({"outer"});
+  };
+  EXPECT_EQ(run(gang_beside_tasks(), {{"train", fails}, {"a", long_one}}), 1);
+  EXPECT_THAT(err_, HasSubstr("/train/5: The process of this task exited with code 3"));
+}
+
+TEST_F(SchedulerTest, AGangWhoseControlTaskFindsNoRoomWaitsForIt) {
+  capacity_ = 2;
+  EXPECT_EQ(run(gang_beside_tasks(), {{"mid", one_node}}), 0) << err_;
   EXPECT_THAT(launched(), ElementsAre("start/1", "mid/2", "a/3", "b/4", "train/5", "join/6", "outer/7", "end/8"));
 }
 
