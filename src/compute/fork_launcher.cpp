@@ -121,6 +121,11 @@ void show_error(const Error& error) {
   std::fprintf(stderr, "    %s:\n    %s\n\n", headline.c_str(), error.what());
 }
 
+/// Of an attempt that could not store how it ended: its log may not be stored either.
+Failure unstored_failure(const std::exception& error) {
+  return {.type = {}, .message = error.what(), .stacktrace = {}, .headline = {}};
+}
+
 /// Until the scheduler says so. By hand there is no scheduler, and nothing to wait for.
 void await_word(int control_descriptor) {
   if (control_descriptor < 0) return;
@@ -173,8 +178,10 @@ int run_task_process(const ExecuteTask& execute, const runtime::TaskRequest& req
     outcome = execute(request, [&] { await_word(control_descriptor); });
   } catch (const Error& error) {
     show_error(error);
+    outcome.failure = unstored_failure(error);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "    Internal error\n%s\n", error.what());
+    outcome.failure = unstored_failure(error);
   }
   // A body may fork, and its child may return from the body too: it is not the task.
   const bool is_task = ::getpid() == process;

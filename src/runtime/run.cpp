@@ -137,8 +137,11 @@ std::string failure_summary(const RunEnd& end, const std::string& run, const Run
   const auto count = end.failures.size();
   std::string text;
   if (count > 0) text = count == 1 ? "1 task failed:\n" : fmt::format("{} tasks failed:\n", count);
-  for (const auto& task : std::span(end.failures).first(std::min(count, most)))
-    text += fmt::format("    {}: {}\n        {} {} {}\n", task.pathspec, task.why, script, logs, task.pathspec);
+  for (const auto& task : std::span(end.failures).first(std::min(count, most))) {
+    text += fmt::format("    {}: {}\n", task.pathspec, task.why);
+    text += task.has_log ? fmt::format("        {} {} {}\n", script, logs, task.pathspec)
+                         : std::string("        Its log could not be stored; what it printed is above.\n");
+  }
   if (count > most) text += fmt::format("    and {} more\n", count - most);
   if (options.is_spin()) return text;
   return text + fmt::format("To go on from what has succeeded:\n    {} resume --origin-run-id {}\n", script, run);
@@ -168,6 +171,12 @@ void require_records(const metadata::RunRecord& run, const Stores& stores) {
               "Run lost");
 }
 
+/// Who asks for the log of a task is told that there is no such task, unless it got to its first record.
+bool is_recorded(const FailedTask& task, const std::string& flow, const Stores& stores) {
+  const auto path = datastore::parse_task_path(task.pathspec);
+  return stores.metadata.task(flow, path.run, path.step, path.task).has_value();
+}
+
 /// As if nobody had caught it: whoever started us sees which signal it was.
 void die_by(int signal_number) {
   ::signal(signal_number, SIG_DFL);
@@ -190,7 +199,9 @@ RunEnd conduct_in(Loop& loop, const FlowProgram& program, const RunOptions& opti
   Scheduler scheduler(program, run, options, logs, recovering, clock, run_log, std::move(*beginning));
   loop.drive(scheduler, recovering, run_log);
   if (loop.interrupted_by() == 0) require_records(run, stores);
-  return scheduler.end();
+  auto end = scheduler.end();
+  for (auto& task : end.failures) task.has_log = task.has_log && is_recorded(task, run.flow, stores);
+  return end;
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ std::string death_text(const ExitStatus& status) {
 
 std::string cause(const Finished& event) {
   if (!event.outcome) return death_text(event.status);
-  return event.outcome->failure ? summary(*event.outcome->failure) : "It could not be completed; its log says why.";
+  return event.outcome->failure ? summary(*event.outcome->failure) : "It said that it had failed, and not why.";
 }
 
 }  // namespace
@@ -359,7 +359,9 @@ bool Scheduler::may_try_again(const Waiting& failed) const {
 
 void Scheduler::add_failure(const Waiting& failed) {
   const auto& request = failed.request;
-  failures_.push_back({fmt::format("{}/{}/{}", request.run, request.step, failed.before.task), failed.before.why});
+  auto pathspec = fmt::format("{}/{}/{}", request.run, request.step, failed.before.task);
+  const bool has_log = !cut_logs_.contains(pathspec);
+  failures_.push_back({std::move(pathspec), failed.before.why, has_log});
 }
 
 void Scheduler::try_again(Waiting failed) {
@@ -402,9 +404,21 @@ void Scheduler::store_logs(Running& task) {
   for (const auto stream : {OutputStream::out, OutputStream::err}) {
     const auto lines = task.stored[index_of(stream)].take();
     if (lines.empty()) continue;
-    logs_.append_log(path, task.request.attempt, datastore::LogSource::runtime,
-                     stream == OutputStream::out ? datastore::LogStream::out : datastore::LogStream::err, lines);
+    try {
+      logs_.append_log(path, task.request.attempt, datastore::LogSource::runtime,
+                       stream == OutputStream::out ? datastore::LogStream::out : datastore::LogStream::err, lines);
+    } catch (const Error& error) {
+      lose_log(path.text(), error);
+    }
   }
+}
+
+/// What the tasks printed is shown all the same, and a full disk fails them soon enough.
+void Scheduler::lose_log(const std::string& pathspec, const Error& error) {
+  if (error.code() != ErrorCode::exhausted && error.code() != ErrorCode::denied) throw;
+  if (cut_logs_.empty())
+    run_log_.run_line(now(), fmt::format("What is printed cannot be stored: {}", error.what()), Tone::bad);
+  cut_logs_.insert(pathspec);
 }
 
 void Scheduler::end_turn() {

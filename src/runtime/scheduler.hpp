@@ -29,6 +29,7 @@ namespace metaflow::runtime {
 struct FailedTask {
   std::string pathspec;  ///< `run/step/task`
   std::string why;       ///< in one line
+  bool has_log = true;   ///< what it printed is stored, and can be asked for
 };
 
 /// How a run ended.
@@ -125,6 +126,7 @@ class Scheduler {
   void show_line(Running& task, OutputStream stream, std::string_view line);
   void own_line(Running& task, OutputStream stream, std::string_view text, Tone tone);
   void store_logs(Running& task);
+  void lose_log(const std::string& pathspec, const Error& error);
   void stop(RunEnd end);
   void announce_termination();
   void kill_rest();
@@ -155,6 +157,7 @@ class Scheduler {
   std::multimap<std::int64_t, Waiting> waiting_;  // by the time they may start
   std::deque<Waiting> crowded_out_;               // gangs: each starts once nothing else runs
   std::vector<FailedTask> failures_;
+  std::set<std::string> cut_logs_;  // pathspecs of tasks whose log is not stored whole
   LogStamper stamper_;
   AttemptHandle last_attempt_ = 0;
   std::uint64_t next_task_;
