@@ -450,7 +450,8 @@ CHANGES = ("mkdir", "rename", "renameat2", "link", "unlink", "unlinkat", "rmdir"
 
 
 def moments(project, *arguments) -> list[tuple[str, int]]:
-    """System calls of gc that change something, by name and number: all of the rare ones, some of the many."""
+    """System calls of gc that change something, by name and number: all of the rare ones, some of the many;
+    METAFLOW_TEST_ALL: all."""
     if shutil.which("strace") is None:
         missing("strace is missing; `./dev setup test` installs it")
     trace = project.folder.parent / "trace"
@@ -462,7 +463,7 @@ def moments(project, *arguments) -> list[tuple[str, int]]:
     return [
         (name, number)
         for name, count in counts.items()
-        for number in range(1, count + 1, 1 if count < 12 else count // 8)
+        for number in range(1, count + 1, 1 if count < 12 or os.environ.get("METAFLOW_TEST_ALL") else count // 8)
     ]
 
 
@@ -587,6 +588,65 @@ def test_a_damaged_record_of_a_run_stops_it(project):
     assert files(project) == before
     gc(project, f"Resumable/{second}", "--delete").succeeded()
     assert lost_values(project, "Resumable") == []
+
+
+def test_a_damaged_word_of_where_a_clone_came_from_stops_it(project):
+    origin = fail_here(project, "leaf:1,0")
+    clone = resume_here(project)
+    datum = next((project.root() / "Resumable" / clone / "start").glob("*/_meta/sysmeta_origin-run-id_*.json"))
+    datum.write_text(datum.read_text()[:20])
+    before = files(project)
+    refused = gc(project, f"Resumable/{origin}", "--delete", "--force").failed()
+    assert str(datum) in refused.stderr and "Nothing of Resumable goes" in " ".join(refused.stderr.split())
+    assert files(project) == before
+    assert str(datum) in gc(project, "Resumable").succeeded().stderr
+
+
+def test_a_blob_that_is_damaged_stays_as_it_is_for_the_run_that_needs_it(project):
+    goes, stays = run_here(project, "ours"), run_here(project, "ours", "--width", "2")
+    (end,) = (project.root() / "Resumable" / stays / "end").glob("[0-9]*")
+    key = project.artifact_keys("Resumable", stays, "end", end.name)["all"]
+    blob = project.root() / "Resumable/data" / key[:2] / key
+    blob.write_bytes(b"")
+    gc(project, f"Resumable/{goes}", "--delete", "--purge").succeeded()
+    assert blob.read_bytes() == b""
+    assert remaining(project, "Resumable") == [stays]
+    assert lost_values(project, "Resumable") == []
+
+
+def test_a_damaged_manifest_is_named_and_all_that_it_is_about_comes_back(project):
+    run_here(project, "ours")
+    before = files(project)
+    gc(project, "Resumable", "--keep-last", "0", "--delete").succeeded()
+    (manifest,) = quarantine(project, "Resumable").glob("*/manifest.json")
+    manifest.write_text("{")
+    assert str(manifest) in gc(project, "Resumable", "--restore").failed().stderr
+    after = files(project)
+    assert {place: kept for place, kept in before.items() if not place.endswith("/latest_run")}.items() <= after.items()
+
+
+GC_READ_ONLY = """
+mount --bind "$1/.metaflow" "$1/.metaflow" && mount -o remount,bind,ro "$1/.metaflow" || exit 99
+cd "$1"
+for words in "--keep-last 0 --delete" --purge --restore; do "$2" gc Resumable $words; echo "$words: exit $?"; done
+"$2" gc Resumable && "$2" gc Resumable --keep-last 0
+"""
+
+
+@pytest.mark.parametrize("has_lock_file", [True, False])
+def test_a_read_only_store_is_looked_at_and_left_as_it_is(project, has_lock_file):
+    if subprocess.run(["unshare", "--mount", "--map-root-user", "true"], capture_output=True).returncode != 0:
+        missing("no mount namespace can be made here: unshare --mount --map-root-user fails")
+    run = run_here(project, "ours")
+    if not has_lock_file:
+        (project.root() / "Resumable/.lock").unlink()
+    before = files(project, hidden=True)
+    command = ["unshare", "--mount", "--map-root-user", "sh", "-c", GC_READ_ONLY, "sh"]
+    done = project.run(*command, project.folder, METAFLOW).succeeded()
+    assert done.stdout.count(": exit 1\n") == 3
+    assert done.stderr.count("the file system is read-only") == 3
+    assert run in done.stdout and "1 of 1 run would go" in done.stdout
+    assert files(project, hidden=True) == before
 
 
 @pytest.mark.parametrize(
