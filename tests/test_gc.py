@@ -329,6 +329,8 @@ def test_a_flow_that_runs_is_left_alone(project):
     before = files(project)
     refused = gc(project, f"Resumable/{old}", "--delete", "--force").failed()
     assert "Resumable is running" in refused.stderr
+    for word in ("--purge", "--restore"):
+        assert "Resumable is running" in gc(project, "Resumable", word, "--force").failed().stderr
     assert {place: before[place] for place in before if f"/{old}/" in place or "/data/" in place}.items() <= files(
         project
     ).items()
