@@ -561,6 +561,24 @@ def test_killed_while_it_removes_for_good_nothing_comes_back_by_halves(project):
         assert not quarantine(project, "Resumable").exists(), point
 
 
+@pytest.mark.parametrize("arguments", [["--tag", "goes", "--delete"], ["--restore"]])
+def test_a_side_file_is_moved_before_its_blob(project, arguments):
+    """Left alone, it would say how to read a blob that is written anew."""
+    if shutil.which("strace") is None:
+        missing("strace is missing; `./dev setup test` installs it")
+    small_store(project)
+    if arguments == ["--restore"]:
+        gc(project, "Resumable", "--tag", "goes", "--delete").succeeded()
+    trace = project.folder.parent / "trace"
+    command = ["strace", "-f", "-qq", "-s", "4096", "-o", trace, "-e", "trace=renameat2"]
+    project.run(*command, METAFLOW, "gc", "Resumable", *arguments).succeeded()
+    key = "ab" + 38 * "0"
+    moved = re.findall(
+        rf'renameat2\(AT_FDCWD, "[^"]*/data/ab/({key}(?:_meta)?)".* = 0$', trace.read_text(), re.MULTILINE
+    )
+    assert moved == [f"{key}_meta", key]
+
+
 # Mistakes and damage
 
 
