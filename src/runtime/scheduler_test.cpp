@@ -639,13 +639,23 @@ TEST_F(SchedulerTest, AGangWhoseControlTaskFindsNoRoomWaitsForIt) {
 }
 
 TEST_F(SchedulerTest, AFailedRunSaysWhatToTypeNext) {
-  EXPECT_EQ(run(two_branches(), {{"a", [](const TaskRequest&) { return failed(3); }}}, {.script = "./films"}), 1);
+  const auto fails = [this](const TaskRequest& request) {
+    metadata_->add_task(*metadata_->run("Flow", request.run), request.step, request.task, request.created_ms, {});
+    return failed(3);
+  };
+  EXPECT_EQ(run(two_branches(), {{"a", fails}}, {.script = "./films"}), 1);
   const auto id = launcher_->requests.front().run;
   EXPECT_THAT(err_, HasSubstr("1 task failed:\n    " + id +
                               "/a/2: The process of this task exited with code 3 before the step was complete.\n"
                               "        ./films logs " +
                               id + "/a/2\n"));
   EXPECT_THAT(err_, EndsWith("    ./films resume --origin-run-id " + id + "\n"));
+}
+
+TEST_F(SchedulerTest, TheLogOfATaskThatIsNotRecordedIsNotPointedAt) {
+  EXPECT_EQ(run(two_branches(), {{"a", [](const TaskRequest&) { return failed(3); }}}, {.script = "./films"}), 1);
+  EXPECT_THAT(err_, Not(HasSubstr("./films logs")));
+  EXPECT_THAT(err_, HasSubstr("        Its log could not be stored; what it printed is above.\n"));
 }
 
 TEST_F(SchedulerTest, AListOfManyFailuresIsCut) {
