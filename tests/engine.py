@@ -1,6 +1,7 @@
 """The library as other languages load it: JSON in and out, an error as an exception."""
 
 import ctypes
+import functools
 import json
 from ctypes import byref, c_int, c_size_t, c_void_p
 
@@ -9,22 +10,20 @@ from conftest import BUILD
 OK, USAGE, INVALID, NOT_FOUND, CONFLICT, DENIED = range(6)
 
 
-def load() -> ctypes.CDLL:
-    library = ctypes.CDLL(str(BUILD / "libmetaflow.so"))
+@functools.cache
+def library() -> ctypes.CDLL:
+    loaded = ctypes.CDLL(str(BUILD / "libmetaflow.so"))
     for name in ("metaflow_error_message", "metaflow_error_headline", "metaflow_version"):
-        getattr(library, name).restype = ctypes.c_char_p
+        getattr(loaded, name).restype = ctypes.c_char_p
     for name in ("metaflow_error_message", "metaflow_error_headline", "metaflow_error_status", "metaflow_error_free"):
-        getattr(library, name).argtypes = [c_void_p]
-    library.metaflow_buffer_data.restype = c_void_p
-    library.metaflow_buffer_data.argtypes = [c_void_p]
-    library.metaflow_buffer_size.restype = c_size_t
-    library.metaflow_buffer_size.argtypes = [c_void_p]
-    library.metaflow_buffer_free.argtypes = [c_void_p]
-    library.metaflow_task_input_count.restype = c_size_t
-    return library
-
-
-LIBRARY = load()
+        getattr(loaded, name).argtypes = [c_void_p]
+    loaded.metaflow_buffer_data.restype = c_void_p
+    loaded.metaflow_buffer_data.argtypes = [c_void_p]
+    loaded.metaflow_buffer_size.restype = c_size_t
+    loaded.metaflow_buffer_size.argtypes = [c_void_p]
+    loaded.metaflow_buffer_free.argtypes = [c_void_p]
+    loaded.metaflow_task_input_count.restype = c_size_t
+    return loaded
 
 
 class EngineError(Exception):
@@ -46,12 +45,12 @@ def _argument(value):
 def call(name: str, *arguments):
     """Calls a function that ends with a place for its error; raises that."""
     error = c_void_p()
-    status = getattr(LIBRARY, f"metaflow_{name}")(*(_argument(each) for each in arguments), byref(error))
+    status = getattr(library(), f"metaflow_{name}")(*(_argument(each) for each in arguments), byref(error))
     if status == OK:
         return
-    message = LIBRARY.metaflow_error_message(error).decode()
-    assert LIBRARY.metaflow_error_status(error) == status
-    LIBRARY.metaflow_error_free(error)
+    message = library().metaflow_error_message(error).decode()
+    assert library().metaflow_error_status(error) == status
+    library().metaflow_error_free(error)
     raise EngineError(status, message)
 
 
@@ -60,9 +59,9 @@ def fetch(name: str, *arguments) -> bytes:
     buffer = c_void_p()
     call(name, *arguments, byref(buffer))
     try:
-        return ctypes.string_at(LIBRARY.metaflow_buffer_data(buffer), LIBRARY.metaflow_buffer_size(buffer))
+        return ctypes.string_at(library().metaflow_buffer_data(buffer), library().metaflow_buffer_size(buffer))
     finally:
-        LIBRARY.metaflow_buffer_free(buffer)
+        library().metaflow_buffer_free(buffer)
 
 
 def ask(name: str, *arguments):
@@ -81,7 +80,7 @@ class Handle:
         return self.value
 
     def __exit__(self, *_):
-        free = getattr(LIBRARY, f"metaflow_{self.kind}_free")
+        free = getattr(library(), f"metaflow_{self.kind}_free")
         free.argtypes = [c_void_p]
         free(self.value)
 

@@ -9,6 +9,8 @@ import pytest
 from conftest import BUILD
 from engine import DENIED, INVALID, NOT_FOUND, EngineError, ask, call, fetch
 
+pytestmark = pytest.mark.loaded
+
 C_FLOW = BUILD / "tests/programs/c_flow"
 
 OFFICIAL = """

@@ -1,14 +1,11 @@
-"""A flow in C (tests/programs/c_flow.c) on the C interface, and the library as other languages load it."""
+"""A flow in C (tests/programs/c_flow.c) on the C interface, and its header."""
 
-import ctypes
-import json
 import subprocess
 
 import pytest
 from conftest import BUILD, REPOSITORY, Project
 
 C_FLOW = BUILD / "tests/programs/c_flow"
-LIBRARY = BUILD / "libmetaflow.so"
 
 READ_RUN = """
     namespace(None)
@@ -82,7 +79,11 @@ def test_a_foreach_without_items_fails(project):
         ("fail", "c.Problem: it was asked to", "it was asked to"),
         ("headline", "Own heading:", "it was asked to"),
         ("error", "C trouble:", "The step ran out of luck."),
-        ("silent", "run_step failed and did not say why (status 5).", "run_step failed and did not say why (status 5)."),
+        (
+            "silent",
+            "run_step failed and did not say why (status 5).",
+            "run_step failed and did not say why (status 5).",
+        ),
         ("constant", "Read-only artifact:", "parameters and constants are the same for all steps"),
     ],
 )
@@ -90,7 +91,9 @@ def test_a_failure_is_shown_and_stored(project, how, shown, exception):
     said = run(project, "--break", "join", "--how", how, "run").failed()
     assert "<flow CFlow step join> failed:" in said.stdout
     assert shown in said.stdout
-    assert exception in project.official("namespace(None); result = str(Flow('CFlow').latest_run['join'].task.exception)")
+    assert exception in project.official(
+        "namespace(None); result = str(Flow('CFlow').latest_run['join'].task.exception)"
+    )
 
 
 def test_resume_goes_on_from_a_failed_step(project):
@@ -121,7 +124,9 @@ def test_options_of_the_flow_reach_tasks_in_fresh_processes(project):
     words = ("--break", "join", "--always", "--how", "a", "--how", "headline", "--set", "x", "1", "--set", "y", "2")
     assert "Own heading:" in run(project, *words, "run", "--isolation", "spawn").failed().stdout
     assert "the total is 5, after 0 forks" in run(project, "run", "--isolation", "spawn").succeeded().stdout
-    said = run(project, "--break", "square", "--once", "run", "--with", "retry", METAFLOW_RUN_ISOLATION="spawn").succeeded()
+    said = run(
+        project, "--break", "square", "--once", "run", "--with", "retry", METAFLOW_RUN_ISOLATION="spawn"
+    ).succeeded()
     assert "Task is starting (retry)." in said.stdout
     assert "the process leaves" in said.stdout
 
@@ -137,114 +142,13 @@ def test_a_step_is_spun(project):
     assert "the total is 5" in run(project, "spin", "end").succeeded().stdout
 
 
+def test_there_is_no_code_package_of_it_yet(project):
+    assert "No code package:" in run(project, "package", "list").failed().stderr
+
+
 def test_the_steps_are_shown(project):
     assert "Shows the total." in run(project, "show").succeeded().stdout
     run(project, "check").succeeded()
-
-
-# The library itself, as Python loads it.
-
-
-@pytest.fixture(scope="module")
-def library():
-    loaded = ctypes.CDLL(str(LIBRARY))
-    for name in ("metaflow_error_message", "metaflow_version"):
-        getattr(loaded, name).restype = ctypes.c_char_p
-    for name in ("metaflow_buffer_data",):
-        getattr(loaded, name).restype = ctypes.c_void_p
-    return loaded
-
-
-STEPS = [{"name": "start", "transition": "linear", "next": ["end"]}, {"name": "end", "transition": "none"}]
-RUN_STEP = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p)
-
-
-class Functions(ctypes.Structure):
-    _fields_ = [
-        ("size", ctypes.c_size_t),
-        ("configure", ctypes.c_void_p),
-        ("parse_parameter", ctypes.c_void_p),
-        ("default_parameter", ctypes.c_void_p),
-        ("run_step", RUN_STEP),
-        ("fork_process", ctypes.c_void_p),
-        ("leave_process", ctypes.c_void_p),
-    ]
-
-
-def functions() -> Functions:
-    return Functions(ctypes.sizeof(Functions), None, None, None, RUN_STEP(lambda *_: 0), None, None)
-
-
-def refusal(library, description, given=None) -> str:
-    """What metaflow_flow_new() says against a description; it is freed when there is nothing."""
-    flow, error = ctypes.c_void_p(), ctypes.c_void_p()
-    text = description if isinstance(description, (bytes, type(None))) else json.dumps(description).encode()
-    given = given if given is not None else functions()
-    status = library.metaflow_flow_new(text, ctypes.byref(given), None, ctypes.byref(flow), ctypes.byref(error))
-    if status == 0:
-        library.metaflow_flow_free(flow)
-        return ""
-    assert status == 2, status
-    assert flow.value is None
-    message = library.metaflow_error_message(error).decode()
-    library.metaflow_error_free(error)
-    return message
-
-
-def test_the_version_is_told(library):
-    assert library.metaflow_abi_version() == 1000
-    assert b"+cpp." in library.metaflow_version()
-
-
-def test_a_good_description_is_taken(library):
-    assert refusal(library, {"name": "F", "steps": STEPS}) == ""
-
-
-@pytest.mark.parametrize(
-    ("description", "named"),
-    [
-        (None, "'description_json' must not be NULL"),
-        (b'{"name": "\xff"}', "'description_json' is not UTF-8"),
-        (b"{", "is no JSON"),
-        ({"steps": STEPS}, "name is missing"),
-        ({"name": "F", "steps": STEPS, "colour": 1}, "colour is not known"),
-        ({"name": "F", "steps": [{"name": "start", "transition": 1}]}, "steps[0].transition should be a text"),
-        ({"name": "F", "steps": STEPS, "options": [{"name": "with"}]}, "'--with' stands twice"),
-        ({"name": "F", "steps": STEPS, "parameters": [{"name": "p"}]}, "'functions->parse_parameter' must not be NULL"),
-    ],
-)
-def test_a_bad_description_is_refused_with_what_is_wrong(library, description, named):
-    assert named in refusal(library, description)
-
-
-def test_functions_of_no_known_size_are_refused(library):
-    short = functions()
-    short.size = 8
-    assert "'size' of the functions" in refusal(library, {"name": "F", "steps": STEPS}, short)
-
-
-def test_null_is_refused_wherever_it_is_no_good(library):
-    flow = ctypes.c_void_p()
-    assert library.metaflow_flow_new(b"{}", None, None, ctypes.byref(flow), None) == 2
-    assert library.metaflow_flow_new(b"{}", None, None, None, None) == 2
-    assert library.metaflow_flow_check(None, None, None) == 2
-    assert library.metaflow_task_current(None, None, None) == 2
-    assert library.metaflow_task_input_count(None) == 0
-    for free in ("flow_free", "buffer_free", "error_free"):
-        getattr(library, f"metaflow_{free}")(None)
-
-
-def test_the_graph_is_checked(library):
-    flow, findings, given = ctypes.c_void_p(), ctypes.c_void_p(), functions()
-    steps = [{"name": "start", "transition": "linear", "next": ["fin"], "line": 3}, {"name": "end", "transition": "none"}]
-    description = json.dumps({"name": "F", "steps": steps}).encode()
-    assert library.metaflow_flow_new(description, ctypes.byref(given), None, ctypes.byref(flow), None) == 0
-    assert library.metaflow_flow_check(flow, ctypes.byref(findings), None) == 0
-    [finding] = json.loads(ctypes.string_at(library.metaflow_buffer_data(findings)))
-    assert (finding["step"], finding["line"]) == ("start", 3)
-    assert "fin" in finding["message"]
-    library.metaflow_buffer_free(findings)
-    library.metaflow_flow_free(flow)
 
 
 @pytest.mark.parametrize("language", ["c", "c++"])

@@ -86,6 +86,16 @@ def test_pkg_config_builds_a_flow_that_runs(prefix, project):
     assert_flow_runs(project / "outside", LD_LIBRARY_PATH=str(prefix / "lib"))
 
 
+def test_pkg_config_builds_a_program_in_c(prefix, tmp_path):
+    source = '#include <metaflow/metaflow.h>\n#include <stdio.h>\nint main(void) { puts(metaflow_version()); return 0; }\n'
+    (tmp_path / "program.c").write_text(source)
+    environment = {**os.environ, "PKG_CONFIG_PATH": str(prefix / "lib" / "pkgconfig")}
+    flags = shlex.split(run("pkg-config", "--cflags", "--libs", "metaflow", env=environment))
+    run("cc", tmp_path / "program.c", "-o", tmp_path / "program", *flags)
+    environment["LD_LIBRARY_PATH"] = str(prefix / "lib")
+    assert run(tmp_path / "program", env=environment).startswith("2.19.38+cpp.")
+
+
 def test_the_installed_program_finds_its_library(prefix):
     assert "2.19.38+cpp." in run(prefix / "bin" / "metaflow", "version")
 

@@ -18,6 +18,8 @@ class FolderWatch {
   void add(const std::string& folder);
   /// Until something happened, for as long as that takes, or until `timeout` has passed: then false.
   bool wait(std::optional<std::chrono::milliseconds> timeout = std::nullopt);
+  /// Readable when `wait` would return at once, for those who wait for other things too.
+  int descriptor() const noexcept { return inotify_.get(); }
 
  private:
   FileDescriptor inotify_;

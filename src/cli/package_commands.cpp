@@ -14,6 +14,11 @@ namespace metaflow::cli {
 namespace {
 
 package::CodeSource source_of(const Invocation& invocation) {
+  // What runs is an interpreter: the program alone would be no flow.
+  if (invocation.program.binding.has_opaque_values)
+    throw Error(ErrorCode::unavailable,
+                "The code package of a flow that is not written in C++ cannot be made in this version.",
+                "No code package");
   auto suffixes = package::default_suffixes();
   auto wanted = invocation.top.optional_text("package-suffixes");
   if (!wanted) wanted = setting("DEFAULT_PACKAGE_SUFFIXES");

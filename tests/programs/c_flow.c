@@ -1,6 +1,7 @@
 /* A flow in C, as a language binding would define it: start -> square (a foreach) -> join -> end. */
 #include <metaflow/metaflow.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,6 +168,11 @@ static metaflow_status run_end(metaflow_task* task, metaflow_error** error) {
 static metaflow_status fail(metaflow_task* task, metaflow_error** error) {
   if (chosen("\"exit\"")) exit(202);
   if (chosen("\"signal\"")) abort();
+  if (chosen("\"stubborn\"")) signal(SIGINT, SIG_IGN), signal(SIGTERM, SIG_IGN);
+  if (chosen("\"wait\"") || chosen("\"stubborn\"")) {
+    puts("it waits");
+    for (;;) pause();
+  }
   if (chosen("\"constant\"")) return store(task, "factor", "<class 'int'>", pickle_of(1), error);
   if (chosen("\"error\"")) return refuse(error, METAFLOW_EXHAUSTED, "The step ran out of luck.");
   if (chosen("\"silent\"")) return METAFLOW_DENIED;
