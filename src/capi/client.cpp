@@ -66,13 +66,6 @@ std::string time_or_null(std::optional<client::Time> time) {
 }
 const char* boolean(bool value) { return value ? "true" : "false"; }
 
-std::string text_or_null(const std::optional<std::string>& text) {
-  if (!text) return "null";
-  std::string json;
-  append_json_string(json, *text);
-  return json;
-}
-
 /// Nothing when what it asks for lies where it cannot be read from here.
 template <class Read>
 auto if_reachable(Read read) -> std::optional<decltype(read())> {

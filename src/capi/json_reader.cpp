@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/json.hpp"
+
 namespace metaflow::capi {
 namespace {
 
@@ -29,6 +31,13 @@ Json read_json(std::string_view text, std::string_view what) {
   } catch (const Json::exception&) {
     throw mistake(what, {}, "is no JSON: a number does not fit");
   }
+}
+
+std::string text_or_null(const std::optional<std::string>& text) {
+  if (!text) return "null";
+  std::string json;
+  append_json_string(json, *text);
+  return json;
 }
 
 void Member::refuse(std::string_view reason) const { throw mistake(what, place, reason); }

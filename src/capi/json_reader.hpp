@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,7 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
-/// Strict reading of the JSON that callers of the C interface hand in: what is missing, unknown or of another type is Error(invalid) that
+/// JSON as the C interface takes it, and gives it. Reading is strict: what is missing, unknown or of another type is Error(invalid) that
 /// names the member by its place: `steps[2].next`.
 namespace metaflow::capi {
 
@@ -20,6 +19,9 @@ using Json = nlohmann::ordered_json;
 
 /// `what` the text is, for errors: `The description of the flow`.
 Json read_json(std::string_view text, std::string_view what);
+
+/// On the way out: the text as a JSON string, or null.
+std::string text_or_null(const std::optional<std::string>& text);
 
 /// A value and its place, `steps[2].next`; empty for the whole.
 struct Member {

@@ -9,13 +9,6 @@
 namespace metaflow::capi {
 namespace {
 
-std::string text_or_null(const std::optional<std::string>& text) {
-  if (!text) return "null";
-  std::string json;
-  append_json_string(json, *text);
-  return json;
-}
-
 std::string parallel_json(const std::optional<Parallel>& parallel) {
   if (!parallel) return "null";
   return JsonObject()

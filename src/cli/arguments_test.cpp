@@ -12,7 +12,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 const Command top = {.options = {{.name = "quiet", .kind = OptionKind::flag, .off_name = "not-quiet"},
-                                 {.name = "with", .kind = OptionKind::repeated}}};
+                                 {.name = "with", .kind = OptionKind::repeated},
+                                 {.name = "config", .kind = OptionKind::pairs}}};
 const Command run = {.name = "run",
                      .options = {{.name = "max-workers",
                                   .kind = OptionKind::integer,
@@ -55,6 +56,14 @@ TEST(Arguments, OfAScalarOptionTheLastCounts) {
 }
 TEST(Arguments, ARepeatedOptionKeepsAllItsValues) {
   EXPECT_THAT(parse({"--tag", "a", "--tag=b c"}).list("tag"), ElementsAre("a", "b c"));
+}
+TEST(Arguments, APairTakesTwoWords) {
+  const auto words = {"--config", "a", "--quiet", "--with", "x", "--config", "b", "", "run", "--config"};
+  const auto arguments = parse_arguments(top, {words.begin(), words.end()}, "CLI_TEST", Followed::by_command);
+  EXPECT_THAT(arguments.list("config"), ElementsAre("a", "--quiet", "b", ""));
+  EXPECT_THAT(arguments.rest(), ElementsAre("run", "--config"));
+  EXPECT_FALSE(arguments.flag("quiet"));
+  EXPECT_THROW(parse_arguments(top, {"--config", "a"}, "CLI_TEST", Followed::by_command), Error);
 }
 TEST(Arguments, AnEmptyValueIsAValue) {
   const auto arguments = parse({"--namespace=", "path"});

@@ -95,6 +95,20 @@ TEST_F(LocalMetadata, ARunIsNumberedByItsMicrosecond) {
   EXPECT_EQ(json("Lin/_meta/_self.json")["flow_id"], "Lin");
 }
 
+TEST_F(LocalMetadata, RunsGetTheSystemTagsThatItWasOpenedWith) {
+  const auto run = open_local_metadata(root_, clock_, {"language:c", "mine"})->create_run("Lin", {"mine", "yours"});
+  EXPECT_THAT(run.system_tags, testing::IsSupersetOf({"language:c", "mine", "user:demo"}));
+  EXPECT_THAT(run.tags, UnorderedElementsAre("yours"));
+}
+
+TEST_F(LocalMetadata, AFlowIsAsOldAsItsFirstRun) {
+  EXPECT_EQ(metadata_->flow_created_ms("Lin"), std::nullopt);
+  const auto first = metadata_->create_run("Lin", {});
+  clock_.now += 5'000'000;
+  metadata_->create_run("Lin", {});
+  EXPECT_EQ(metadata_->flow_created_ms("Lin"), first.created_ms);
+}
+
 TEST_F(LocalMetadata, RunsOfOneMicrosecondGetDifferentIds) {
   std::array<std::string, 8> ids;
   {
