@@ -47,7 +47,8 @@ Story wait_for_end(runtime::Launcher& launcher) {
     pollfd ready{launcher.descriptor(), POLLIN, 0};
     if (::poll(&ready, 1, deadline_ms) != 1) break;
     for (auto& event : launcher.take_events()) {
-      if (const auto* started = std::get_if<runtime::Started>(&event)) story.pid = std::stoi(started->label.substr(4));
+      if (const auto* started = std::get_if<runtime::Started>(&event); started && started->label.starts_with("pid "))
+        story.pid = std::stoi(started->label.substr(4));
       if (const auto* output = std::get_if<runtime::Output>(&event))
         (output->stream == runtime::OutputStream::out ? story.out : story.err) += output->bytes;
       if (const auto* finished = std::get_if<runtime::Finished>(&event)) story.finished = *finished;
@@ -418,6 +419,43 @@ TEST(ForkServer, ItsDeathEndsTheTasksAndTheNextLaunchSaysSo) {
   EXPECT_EQ(story.finished->status.signal, SIGKILL);
   EXPECT_TRUE(dies(story.pid));
   EXPECT_THROW(launcher->launch(2, request_of("alone")), Error);
+}
+
+TEST(ForkServer, ForksAndLeavesByTheFunctionsOfALanguage) {
+  int depth = 0;
+  const auto fork = [&] {
+    const int process = ::fork();
+    if (process == 0) ++depth;
+    return process;
+  };
+  const auto execute = [&](const TaskRequest&, const AwaitNodes&) {
+    std::printf("depth %d\n", depth);
+    return TaskOutcome{.succeeded = true};
+  };
+  const auto launcher = make_fork_launcher(execute, {}, {.fork = fork, .leave = [] { std::puts("leaves"); }});
+  launcher->launch(1, request_of("alone"));
+  const auto story = wait_for_end(*launcher);
+  EXPECT_EQ(story.out, "depth 3\nleaves\n");
+  EXPECT_EQ(depth, 0);
+}
+
+TEST(ForkServer, AForkThatIsRefusedIsToldByItsReason) {
+  int forks = 0;
+  const auto fork = [&] { return ++forks < 3 ? ::fork() : (errno = ENOMEM, -1); };
+  const auto launcher = make_fork_launcher([](const TaskRequest&, const AwaitNodes&) { return TaskOutcome(); }, {},
+                                           {.fork = fork, .leave = {}});
+  launcher->launch(1, request_of("alone"));
+  EXPECT_THAT(wait_for_end(*launcher).err, HasSubstr("No process could be made for this task: Cannot allocate memory"));
+}
+
+TEST(ForkServer, AChildThatComesBackFromTheBodyDoesNotLeaveAsTheTaskDoes) {
+  const auto execute = [](const TaskRequest&, const AwaitNodes&) {
+    if (const auto child = ::fork(); child > 0) ::waitpid(child, nullptr, 0);
+    return TaskOutcome{.succeeded = true};
+  };
+  const auto launcher = make_fork_launcher(execute, {}, {.fork = {}, .leave = [] { std::puts("leaves"); }});
+  launcher->launch(1, request_of("alone"));
+  EXPECT_EQ(wait_for_end(*launcher).out, "leaves\n");
 }
 
 TEST(SpawnLauncher, StartsTheStepCommandAndTakesItsOutcomeFromTheControlDescriptor) {

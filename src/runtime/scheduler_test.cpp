@@ -366,6 +366,17 @@ TEST_F(SchedulerTest, ATaskOverItsLimitIsKilledAndItsFailureStoredByAnotherProce
                               "after 3 s.\n"));
 }
 
+TEST_F(SchedulerTest, ABodyThatMeetsItsLimitItselfHasSomeSecondsMore) {
+  const RunOptions options{.timeout_grace = std::chrono::seconds(5)};
+  const auto hangs_once = [](const TaskRequest& request) {
+    return request.failure ? std::optional(stored_failure(request)) : hangs();
+  };
+  const auto began = clock_.steady_microseconds();
+  EXPECT_EQ(run(one_step_with({{"timeout", {{"seconds", "3"}}}}), {{"start", hangs_once}}, options), 1);
+  EXPECT_THAT(launcher_->signals, ElementsAre(SIGKILL));
+  EXPECT_GE(clock_.steady_microseconds() - began, 8'000'000);
+}
+
 TEST_F(SchedulerTest, ATaskThatEndsWithinItsLimitIsLeftAlone) {
   const auto takes_two_seconds = [this](const TaskRequest&) {
     clock_.wind(2'000'000);
