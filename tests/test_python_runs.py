@@ -269,6 +269,16 @@ def test_cards_are_taken_and_said_not_to_be_rendered(python_project):
     assert said.stderr.count("no cards are rendered") == 1
 
 
+@pytest.mark.parametrize("options", [(), ("--run-id-file", "id")])
+def test_exit_hooks_are_called_with_the_run_that_ended(python_project, options):
+    said = python_project.ours("hooked", "run", *options).succeeded()
+    assert said.stdout.splitlines()[-2:] == ["went well: True 7", "without a run"]
+    assert said.stderr.count("The exit hook 'broken' has failed") == 1 and "ZeroDivisionError" in said.stderr
+    said = python_project.ours("hooked", "run", *options, WAY="fail").failed()
+    assert said.stdout.splitlines()[-1] == "went wrong: False"
+    python_project.ours("hooked", "show").succeeded()
+
+
 @pytest.mark.parametrize("spec", ["batch", "kubernetes:cpu=2", "conda", "pypi"])
 def test_what_would_run_elsewhere_or_with_something_else_is_refused(python_project, spec):
     said = python_project.ours("lone", "run", "--with", spec).failed()

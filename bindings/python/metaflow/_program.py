@@ -14,6 +14,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from . import _engine, _process
 from ._customisation import Customisation
+from ._exit_hooks import ExitHooks
 from ._graph import Node, node_of, steps_of
 from ._neighbours import tell_of_neighbours
 from ._pickling import pickle_pieces, type_text
@@ -85,7 +86,8 @@ class Program:
         """The whole command line; `argv` as sys.argv has it."""
         sys.stdout.flush()
         sys.stderr.flush()
-        plain, self._replacements = take_replacements(self._plain_words(argv))
+        hooks = ExitHooks(self._class, argv)
+        plain, self._replacements = take_replacements([*self._plain_words(argv), *hooks.more_words()])
         words = [word.encode("utf-8", "surrogateescape") for word in plain]
         described = json.dumps(self.description(announce=True)).encode()
         functions = self._engine_functions()
@@ -95,6 +97,7 @@ class Program:
         try:
             arguments = (ctypes.c_char_p * (len(words) + 1))(*words, None)
             code: int = _engine.library().metaflow_flow_command_line(handle, len(words), arguments)
+            hooks.call(succeeded=code == 0)
             return code
         finally:
             _engine.library().metaflow_flow_free(handle)

@@ -20,7 +20,6 @@ _REFUSED = {
 #: The flow is the same without these.
 _NOT_DONE = {
     "card": "no cards are rendered",
-    "exit_hook": "no hooks are called when the run ends",
 }
 
 
