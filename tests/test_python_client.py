@@ -73,3 +73,19 @@ def test_what_spin_left_is_shown_after_inspect_spin(tmp_path):
     package = {"PYTHONPATH": PACKAGE_FOLDER, "METAFLOW_LIBRARY": BUILD / "libmetaflow.so"}
     assert project.run(judge(), "-c", SPUN, **package).succeeded().stdout == official
     assert "['a', 'b']" in official
+
+
+@pytest.mark.parametrize("options", [[], ["--datastore-root", "elsewhere"]])
+@pytest.mark.parametrize("isolation", ["fork", "spawn"])
+def test_a_step_looks_at_its_own_run(tmp_path, options, isolation):
+    project = PythonProject(tmp_path / "project")
+    said = project.ours(
+        *("looks_back", *options, "run", "--tag", "x", "--namespace", "user:other", "--isolation", isolation)
+    )
+    said.succeeded()
+    root = project.folder / (options[-1] if options else ".metaflow")
+    run = (root / "LooksBack/latest_run").read_text()
+    pathspec = f"{run}/end/2"
+    dumped = project.ours("looks_back", *options, "dump", "--private", pathspec).succeeded().stdout
+    assert "['1', False, 'start', 'user:other']" in dumped
+    assert "['x']" in dumped

@@ -99,12 +99,14 @@ class Current:
     @property
     def task(self) -> Any:
         """The running task, as the client sees it."""
-        return _client().Task(self.pathspec) if self.pathspec else None
+        return _client().Task(self.pathspec, _namespace_check=False) if self.pathspec else None
 
     @property
     def run(self) -> Any:
         """The run that goes on, as the client sees it."""
-        return _client().Run(f"{self.flow_name}/{self.run_id}") if self.run_id else None
+        if not self.run_id:
+            return None
+        return _client().Run(f"{self.flow_name}/{self.run_id}", _namespace_check=False)
 
     @property
     def parameter_names(self) -> Optional[List[str]]:

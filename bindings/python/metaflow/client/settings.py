@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any, Dict, Optional
 
@@ -48,9 +49,10 @@ def get_metadata() -> str:
 
 
 def default_metadata() -> str:
-    """Goes back to the folder where this program would record its own runs, and returns it as metadata() takes it."""
+    """Goes back to the folder where this program would record its own runs, in a task to that of its run, and returns it as metadata()
+    takes it."""
     global _metadata
-    _metadata = f"local@{_usual_folder('local')}"
+    _metadata = f"local@{_folder_of_task() or _usual_folder()}"
     return _metadata
 
 
@@ -64,9 +66,16 @@ def records(of_metadata: str, of_namespace: Optional[str]) -> Records:
     """What a place has recorded for a namespace; one object for each."""
     key = (of_metadata, of_namespace)
     if key not in _records:
-        kind, _, folder = of_metadata.partition("@")
-        _records[key] = Records({"folder": folder, "spin": kind == "spin"}, of_namespace)
+        _records[key] = Records(_place(of_metadata), of_namespace)
     return _records[key]
+
+
+def _place(setting: str) -> Dict[str, Any]:
+    """As metaflow_client_new() takes it. A datastore root of another name than `.metaflow` stands for itself."""
+    kind, _, folder = setting.partition("@")
+    if kind == "local" and Path(folder).is_dir() and not (Path(folder) / _FOLDERS[kind]).is_dir():
+        return {"root": folder}
+    return {"folder": folder, "spin": kind == "spin"}
 
 
 def _checked(setting: str) -> str:
@@ -83,13 +92,25 @@ def _checked(setting: str) -> str:
     return f"{kind}@{path}"
 
 
-def _usual_folder(kind: str) -> Path:
+def _folder_of_task() -> Optional[Path]:
+    """Where the run of this task is recorded, when its program was told."""
+    from ..metaflow_current import current
+    from ..user_configs.resolution import datastore_root
+
+    root = datastore_root(sys.argv, os.environ) if current.is_running_flow else None
+    if root is None:
+        return None
+    path = Path(root).absolute()
+    return path.parent if path.name == _FOLDERS["local"] else path
+
+
+def _usual_folder() -> Path:
     from .. import metaflow_config
 
     chosen = metaflow_config.DATASTORE_SYSROOT_LOCAL
     if chosen:
         return Path(chosen).expanduser().absolute()
-    return _nearest(Path(os.getcwd()), _FOLDERS[kind])  # noqa: PTH109  # as the shell calls it is the same for both
+    return _nearest(Path(os.getcwd()), _FOLDERS["local"])  # noqa: PTH109  # as the shell calls it is the same for both
 
 
 def _nearest(start: Path, name: str) -> Path:

@@ -17,6 +17,7 @@ from ..parameters import NOT_PARAMETERS, ParameterContext
 from .config_parameters import Config, evaluated, frozen, thawed
 
 _FILE_OPTION, _VALUE_OPTION = "--config", "--config-value"
+_ROOT_OPTION, _ROOT_VARIABLE = "--datastore-root", "METAFLOW_DATASTORE_ROOT"
 _FILE_VARIABLE, _VALUE_VARIABLE = "METAFLOW_FLOW_CONFIG", "METAFLOW_FLOW_CONFIG_VALUE"
 
 #: Words that follow each option before the command.
@@ -94,6 +95,11 @@ def command_of(argv: Sequence[str]) -> Optional[str]:
     return _read_words(argv).command
 
 
+def datastore_root(argv: Sequence[str], environment: Mapping[str, str]) -> Optional[str]:
+    """The folder that a flow program was told to record runs in; None when it was told none."""
+    return _read_words(argv).last(_ROOT_OPTION) or environment.get(_ROOT_VARIABLE)
+
+
 def configs_of(flow_class: Any) -> Dict[str, Config]:
     """The configs of a flow by attribute, inherited ones too, in alphabetical order."""
     found: Dict[str, Config] = {}
@@ -156,7 +162,7 @@ def resolve(
     if is_resumed:
         _refuse_choices(choices, environment)
     if is_resumed or choices.command == "step":
-        return _stored(flow_class, configs, choices, load_stored)
+        return _stored(flow_class, configs, choices, load_stored, datastore_root(argv, environment))
     sources = _Sources(configs, choices, environment)
     try:
         return _all_values(flow_class.__name__, user_name, configs, sources)
@@ -180,11 +186,11 @@ def _refuse_choices(choices: Choices, environment: Mapping[str, str]) -> None:
 
 
 def _stored(
-    flow_class: Any, configs: Mapping[str, Config], choices: Choices, load_stored: LoadStored
+    flow_class: Any, configs: Mapping[str, Config], choices: Choices, load_stored: LoadStored, root: Optional[str]
 ) -> Dict[str, Any]:
     option = "--origin-run-id" if choices.command == "resume" else "--run-id"
     run = choices.value_after_command(option)
-    found = load_stored(flow_class.__name__, run, choices.last("--datastore-root"), list(configs))
+    found = load_stored(flow_class.__name__, run, root, list(configs))
     missing = [each.name for name, each in configs.items() if name not in found]
     if missing:
         raise MetaflowException(
