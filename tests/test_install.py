@@ -87,7 +87,9 @@ def test_pkg_config_builds_a_flow_that_runs(prefix, project):
 
 
 def test_pkg_config_builds_a_program_in_c(prefix, tmp_path):
-    source = '#include <metaflow/metaflow.h>\n#include <stdio.h>\nint main(void) { puts(metaflow_version()); return 0; }\n'
+    source = (
+        "#include <metaflow/metaflow.h>\n#include <stdio.h>\nint main(void) { puts(metaflow_version()); return 0; }\n"
+    )
     (tmp_path / "program.c").write_text(source)
     environment = {**os.environ, "PKG_CONFIG_PATH": str(prefix / "lib" / "pkgconfig")}
     flags = shlex.split(run("pkg-config", "--cflags", "--libs", "metaflow", env=environment))

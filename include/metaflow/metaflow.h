@@ -93,7 +93,8 @@ typedef struct metaflow_flow_functions {
    * configuration, in order of precedence. `*description` takes the flow as it is to be executed, with the decorators attached; an
    * empty `*description` leaves it as it was. Optional: without it the engine attaches decorators, of those that it knows.
    */
-  metaflow_status (*configure)(void* user, const char* choices_json, metaflow_buffer** description, metaflow_error** error);
+  metaflow_status (*configure)(void* user, const char* choices_json, metaflow_buffer** description,
+                               metaflow_error** error);
 
   /** The value of a text given for parameters[index], as a pickle; `*type` as Python prints it, `<class 'int'>`. */
   metaflow_status (*parse_parameter)(void* user, size_t index, const char* text, metaflow_buffer** pickle,
@@ -124,7 +125,8 @@ METAFLOW_API metaflow_status metaflow_flow_new(const char* description_json, con
 METAFLOW_API void metaflow_flow_free(metaflow_flow* flow);
 
 /** What is wrong with the graph, as JSON: `[{"message": text, "step": text, "line": integer, "file": text}]`, empty when nothing is. */
-METAFLOW_API metaflow_status metaflow_flow_check(metaflow_flow* flow, metaflow_buffer** findings, metaflow_error** error);
+METAFLOW_API metaflow_status metaflow_flow_check(metaflow_flow* flow, metaflow_buffer** findings,
+                                                 metaflow_error** error);
 
 /**
  * The command line of a flow program (`run`, `show`, ...): prints, handles signals, starts processes, and returns the exit code when
@@ -153,8 +155,8 @@ METAFLOW_API metaflow_status metaflow_task_source(metaflow_task* task, size_t so
 METAFLOW_API metaflow_status metaflow_task_load(metaflow_task* task, size_t source, const char* name,
                                                 metaflow_buffer** pickle, metaflow_error** error);
 /** Content of an include file by the `url` of its descriptor, unpacked. */
-METAFLOW_API metaflow_status metaflow_task_included_file(metaflow_task* task, const char* url, metaflow_buffer** content,
-                                                         metaflow_error** error);
+METAFLOW_API metaflow_status metaflow_task_included_file(metaflow_task* task, const char* url,
+                                                         metaflow_buffer** content, metaflow_error** error);
 
 /** One value to be stored: its pickle in pieces, which are written one after another without being joined. */
 typedef struct metaflow_artifact {
@@ -178,7 +180,8 @@ METAFLOW_API metaflow_status metaflow_task_drop(metaflow_task* task, const char*
 METAFLOW_API void metaflow_task_fail(metaflow_task* task, const char* type, const char* message, const char* stacktrace,
                                      const char* headline);
 /** foreach steps: display text of each item as a JSON list of text; as many as there are splits. */
-METAFLOW_API metaflow_status metaflow_task_foreach(metaflow_task* task, const char* values_json, metaflow_error** error);
+METAFLOW_API metaflow_status metaflow_task_foreach(metaflow_task* task, const char* values_json,
+                                                   metaflow_error** error);
 /** switch steps: the step chosen. */
 METAFLOW_API void metaflow_task_choose(metaflow_task* task, const char* step);
 /** steps with num_parallel: how many nodes. */
@@ -193,7 +196,8 @@ METAFLOW_API void metaflow_task_parallel(metaflow_task* task, int64_t num_parall
 typedef struct metaflow_client metaflow_client;
 /** `{"folder": path that holds .metaflow, "root": the .metaflow folder itself, "namespace": text or null for all runs, "spin": boolean}`;
  * each may be left out. */
-METAFLOW_API metaflow_status metaflow_client_new(const char* options_json, metaflow_client** client, metaflow_error** error);
+METAFLOW_API metaflow_status metaflow_client_new(const char* options_json, metaflow_client** client,
+                                                 metaflow_error** error);
 METAFLOW_API void metaflow_client_free(metaflow_client* client);
 /** `user:<name>` or `production:<token>`, by who runs this program; inside a task, the namespace of its run; `null` when that is the global one. */
 METAFLOW_API metaflow_status metaflow_client_default_namespace(metaflow_buffer** json, metaflow_error** error);
@@ -205,7 +209,8 @@ METAFLOW_API metaflow_status metaflow_client_object(metaflow_client* client, con
 /** Ids of what lies below it, newest first, as a JSON list of text. Of a flow: runs that have all tags of `tags_json`, a JSON list;
  * NULL is none. Of a task: names of artifacts, private ones too. */
 METAFLOW_API metaflow_status metaflow_client_children(metaflow_client* client, const char* pathspec, int attempt,
-                                                      const char* tags_json, metaflow_buffer** json, metaflow_error** error);
+                                                      const char* tags_json, metaflow_buffer** json,
+                                                      metaflow_error** error);
 /** The pickle of an artifact; the content of an include file comes as a pickled str or bytes. */
 METAFLOW_API metaflow_status metaflow_client_artifact(metaflow_client* client, const char* pathspec, int attempt,
                                                       metaflow_buffer** pickle, metaflow_error** error);
@@ -213,8 +218,9 @@ METAFLOW_API metaflow_status metaflow_client_artifact(metaflow_client* client, c
 METAFLOW_API metaflow_status metaflow_client_log(metaflow_client* client, const char* pathspec, int attempt,
                                                  const char* stream, metaflow_buffer** json, metaflow_error** error);
 /** Pathspecs that led to a step or task, or that it led to: `relation` is `parents` or `children`; a JSON list of text. */
-METAFLOW_API metaflow_status metaflow_client_related(metaflow_client* client, const char* pathspec, const char* relation,
-                                                     metaflow_buffer** json, metaflow_error** error);
+METAFLOW_API metaflow_status metaflow_client_related(metaflow_client* client, const char* pathspec,
+                                                     const char* relation, metaflow_buffer** json,
+                                                     metaflow_error** error);
 /** Changes the user tags of a run, both at once; JSON lists of text. */
 METAFLOW_API metaflow_status metaflow_client_change_tags(metaflow_client* client, const char* pathspec,
                                                          const char* removed_json, const char* added_json,
@@ -232,7 +238,8 @@ METAFLOW_API metaflow_status metaflow_run_start(const char* options_json, metafl
  * `{"event": "output", "stream": "stdout", "text": ...}`, `{"event": "attributes", "run_id": ...}` once the run has its id,
  * `{"event": "ended", "code": integer, "signal": integer}` once, as the last; `{"event": "none"}` when the time is over.
  */
-METAFLOW_API metaflow_status metaflow_run_poll(metaflow_run* run, int timeout_ms, metaflow_buffer** json, metaflow_error** error);
+METAFLOW_API metaflow_status metaflow_run_poll(metaflow_run* run, int timeout_ms, metaflow_buffer** json,
+                                               metaflow_error** error);
 /** Asks the run to stop, as Ctrl-C does; a second call kills it. Returns at once; may be called while another thread polls. */
 METAFLOW_API metaflow_status metaflow_run_cancel(metaflow_run* run, metaflow_error** error);
 /** Kills what still runs. */

@@ -15,9 +15,11 @@ static const char* const description =
     "  {\"name\": \"start\", \"transition\": \"foreach\", \"next\": [\"square\"], \"foreach_artifact\": \"items\","
     "   \"line\": 10, \"decorators\": %s},"
     "  {\"name\": \"square\", \"transition\": \"linear\", \"next\": [\"join\"], \"line\": 20, \"decorators\": %s},"
-    "  {\"name\": \"join\", \"takes\": \"branches\", \"argument_count\": 1, \"transition\": \"linear\", \"next\": [\"end\"]},"
+    "  {\"name\": \"join\", \"takes\": \"branches\", \"argument_count\": 1, \"transition\": \"linear\", \"next\": "
+    "[\"end\"]},"
     "  {\"name\": \"end\", \"transition\": \"none\", \"documentation\": \"Shows the total.\"}],"
-    " \"parameters\": [{\"name\": \"count\", \"type_name\": \"INTEGER\", \"help\": \"How many.\", \"default_text\": \"3\"}],"
+    " \"parameters\": [{\"name\": \"count\", \"type_name\": \"INTEGER\", \"help\": \"How many.\", \"default_text\": "
+    "\"3\"}],"
     " \"constants\": [{\"name\": \"factor\", \"type\": \"<class 'int'>\", \"pickle\": \"gARLAS4=\"}],"
     " \"options\": ["
     "  {\"name\": \"break\", \"type_name\": \"STEP\", \"help\": \"Let this step fail.\"},"
@@ -52,7 +54,8 @@ static int value_of(metaflow_buffer* pickle) {
 }
 
 static metaflow_status configure(void* user, const char* choices_json, metaflow_buffer** flow, metaflow_error** error) {
-  static const char retry[] = "[{\"name\": \"retry\", \"attributes\": {\"times\": 1, \"minutes_between_retries\": 0}, \"static\": false}]";
+  static const char retry[] =
+      "[{\"name\": \"retry\", \"attributes\": {\"times\": 1, \"minutes_between_retries\": 0}, \"static\": false}]";
   static char configured[8192];
   (void)user;
   snprintf(choices, sizeof choices, "%s", choices_json);
@@ -182,7 +185,8 @@ static metaflow_status fail(metaflow_task* task, metaflow_error** error) {
 }
 
 static metaflow_status run_step(void* user, size_t index, metaflow_task* task, metaflow_error** error) {
-  static const char* const names[] = {"\"break\": \"start\"", "\"break\": \"square\"", "\"break\": \"join\"", "\"break\": \"end\""};
+  static const char* const names[] = {"\"break\": \"start\"", "\"break\": \"square\"", "\"break\": \"join\"",
+                                      "\"break\": \"end\""};
   (void)user;
   if (chosen(names[index]) && !(chosen("\"once\": true") && number_in(task, "\"retry_count\": ") > 0))
     return fail(task, error);
@@ -201,8 +205,8 @@ static int fork_process(void* user) {
 static void leave_process(void* user) { fputs((const char*)user, stdout); }
 
 int main(int argc, char** argv) {
-  const metaflow_flow_functions functions = {sizeof functions, configure, parse_parameter, default_parameter, run_step,
-                                             fork_process,     leave_process};
+  const metaflow_flow_functions functions = {sizeof functions, configure,    parse_parameter, default_parameter,
+                                             run_step,         fork_process, leave_process};
   char described[8192];
   metaflow_flow* flow = NULL;
   metaflow_error* error = NULL;
