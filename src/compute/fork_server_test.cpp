@@ -445,7 +445,8 @@ TEST(ForkServer, AForkThatIsRefusedIsToldByItsReason) {
   const auto launcher = make_fork_launcher([](const TaskRequest&, const AwaitNodes&) { return TaskOutcome(); }, {},
                                            {.fork = fork, .leave = {}});
   launcher->launch(1, request_of("alone"));
-  EXPECT_THAT(wait_for_end(*launcher).err, HasSubstr("No process could be made for this task: Cannot allocate memory"));
+  EXPECT_THAT(wait_for_crowd(*launcher, 1).refused[1],
+              HasSubstr("No process could be made for this task: Cannot allocate memory"));
 }
 
 TEST(ForkServer, AChildThatComesBackFromTheBodyDoesNotLeaveAsTheTaskDoes) {
