@@ -507,6 +507,7 @@ def contents(project) -> dict:
     return {place: kept[0] for place, kept in files(project).items() if not place.endswith("/latest_run")}
 
 
+@pytest.mark.preloaded
 def test_killed_while_it_takes_away_all_can_be_put_back_or_done_again(project):
     small_store(project)
     store, before = Store(project), files(project)
@@ -530,6 +531,7 @@ def test_killed_while_it_takes_away_all_can_be_put_back_or_done_again(project):
         assert files(project, hidden=True) == before, point
 
 
+@pytest.mark.preloaded
 def test_killed_while_it_puts_back_it_can_be_done_again(project):
     small_store(project)
     before = files(project)
@@ -545,6 +547,7 @@ def test_killed_while_it_puts_back_it_can_be_done_again(project):
         assert files(project, hidden=True) == before, point
 
 
+@pytest.mark.preloaded
 def test_killed_while_it_removes_for_good_nothing_comes_back_by_halves(project):
     small_store(project)
     gc(project, "Resumable", "--tag", "goes", "--delete").succeeded()

@@ -12,6 +12,9 @@
 #include <metaflow/pickle.hpp>
 #include <metaflow/value.hpp>
 
+#include "client/navigation.hpp"
+#include "client/session.hpp"
+#include "client/state.hpp"
 #include "datastore/artifacts.hpp"
 #include "datastore/blob_store.hpp"
 #include "datastore/task_store.hpp"
@@ -445,6 +448,20 @@ TEST_F(ClientTest, ATaskOfAWideForeachHasOneParentAndOneChild) {
   EXPECT_EQ(start.child_task_pathspecs()[2], pathspec("/body/12"));
   EXPECT_TRUE(start.parent_tasks().empty());
   EXPECT_EQ(Task(pathspec("/join/50"), options()).parent_tasks().size(), 12U);
+}
+
+TEST_F(ClientTest, ARunIsForgottenWithTheLastHandleThoughItsTasksWereFoundByPlace) {
+  new_run();
+  write_graph({{"start", "linear", {"end"}}, {"end", "end", {}}});
+  write_task("start", "1", {});
+  write_task("end", "2", {});
+  auto run =
+      std::make_shared<detail::RunState>(std::make_shared<detail::Session>(options()), "Films", runs_.back().run);
+  const std::weak_ptr<const detail::RunState> watched = run;
+  EXPECT_EQ(run->tasks_by_place("start")->size(), 1U);
+  EXPECT_EQ(detail::related_tasks(*run->tasks("end").front(), detail::Direction::parents).front()->task, "1");
+  run.reset();
+  EXPECT_TRUE(watched.expired());
 }
 
 TEST_F(ClientTest, TurnsOfARecursiveStepLeadToOneAnother) {

@@ -49,10 +49,11 @@ Tasks turns(const RunState& run, const std::string& step, const Place& place) {
   const auto all = run.tasks_by_place(step);
   const auto [begin, end] = all->equal_range(place);
   for (auto entry = begin; entry != end; ++entry) {
-    const auto stack = stored_value(*entry->second, "_iteration_stack");
+    auto task = run.task(step, *entry);
+    const auto stack = stored_value(*task, "_iteration_stack");
     const bool is_known = stack && stack->size() > 0;
     numbered.emplace_back(is_known ? stack->items().back().as_integer() : std::numeric_limits<std::int64_t>::max(),
-                          entry->second);
+                          std::move(task));
   }
   std::stable_sort(numbered.begin(), numbered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   Tasks ordered;
@@ -69,12 +70,12 @@ Tasks tasks_near(const RunState& run, const std::string& step, const Place& plac
   if (depth > place.size()) {
     const auto is_inside = [&](const Place& other) { return std::equal(place.begin(), place.end(), other.begin()); };
     for (auto entry = all->lower_bound(place); entry != all->end() && is_inside(entry->first); ++entry)
-      found.push_back(entry->second);
+      found.push_back(run.task(step, *entry));
     return found;
   }
   const Place outer(place.begin(), place.begin() + static_cast<std::ptrdiff_t>(depth));
   const auto [begin, end] = all->equal_range(outer);
-  for (auto entry = begin; entry != end; ++entry) found.push_back(entry->second);
+  for (auto entry = begin; entry != end; ++entry) found.push_back(run.task(step, *entry));
   return found;
 }
 

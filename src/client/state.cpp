@@ -141,13 +141,15 @@ std::shared_ptr<const TasksByPlace> RunState::tasks_by_place(const std::string& 
   const auto last = tasks(end_step());
   const bool is_final = !last.empty() && last.front()->is_true("_task_ok");
   auto read = std::make_shared<TasksByPlace>();
-  for (auto& task : tasks(step)) {
-    auto place = task->place();
-    read->emplace(std::move(place), std::move(task));
-  }
+  for (const auto& task : tasks(step)) read->emplace(task->place(), TaskEntry{task->task, task->created_ms()});
   if (!is_final) return read;
   const std::scoped_lock lock(mutex_);
   return places_[step] = std::move(read);
+}
+
+std::shared_ptr<const TaskState> RunState::task(const std::string& step, const TasksByPlace::value_type& entry) const {
+  const auto& [place, task] = entry;
+  return std::make_shared<const TaskState>(shared_from_this(), step, task.task, task.created_ms, std::nullopt, place);
 }
 
 std::int64_t TaskState::created_ms() const {

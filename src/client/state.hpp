@@ -23,8 +23,13 @@ using Graph = std::vector<GraphStep>;
 
 /// Where in foreaches a task stands: step entered and index, outermost first; empty outside.
 using Place = std::vector<std::pair<std::string, std::int64_t>>;
+/// A task as a run may remember it: a TaskState would keep the run alive, and so for ever.
+struct TaskEntry {
+  std::string task;
+  std::int64_t created_ms;
+};
 /// The tasks of one step, in split order.
-using TasksByPlace = std::multimap<Place, std::shared_ptr<const TaskState>>;
+using TasksByPlace = std::multimap<Place, TaskEntry>;
 
 struct RunState : std::enable_shared_from_this<RunState> {
   RunState(std::shared_ptr<const Session> owner, std::string flow_name, std::string run_id)
@@ -43,6 +48,7 @@ struct RunState : std::enable_shared_from_this<RunState> {
   /// Newest first.
   std::vector<std::shared_ptr<const TaskState>> tasks(const std::string& step) const;
   std::shared_ptr<const TasksByPlace> tasks_by_place(const std::string& step) const;
+  std::shared_ptr<const TaskState> task(const std::string& step, const TasksByPlace::value_type& entry) const;
 
  private:
   mutable std::mutex mutex_;
@@ -55,12 +61,14 @@ using Pointers = std::vector<metadata::ArtifactRecord>;
 
 struct TaskState {
   TaskState(std::shared_ptr<const RunState> owner, std::string step_name, std::string task_id,
-            std::optional<std::int64_t> created, std::optional<int> only_attempt = std::nullopt)
+            std::optional<std::int64_t> created, std::optional<int> only_attempt = std::nullopt,
+            std::optional<Place> known_place = std::nullopt)
       : run(std::move(owner)),
         step(std::move(step_name)),
         task(std::move(task_id)),
         attempt(only_attempt),
-        created_ms_(created) {}
+        created_ms_(created),
+        place_(std::move(known_place)) {}
 
   const std::shared_ptr<const RunState> run;
   const std::string step, task;
