@@ -28,6 +28,11 @@ DEADLINE = 120  # seconds; generous, as sanitizers and shared machines are slow
 
 KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS", "TZ")
 
+# Programs of the tests are to meet the signals of a terminal, also when a shell in the background has these ignored.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
+
 # What surrounds a snippet for the judge: `result` is what it hands back; errors become a value the test can look at.
 JUDGE_FRAME = """
 import json, os, sys

@@ -126,6 +126,7 @@ def opened_files(project, *command) -> collections.Counter:
     return collections.Counter(opened)
 
 
+@pytest.mark.preloaded
 def test_reading_one_number_of_each_task_opens_five_files_for_each_and_none_twice(shared_project, wide):
     opened = opened_files(shared_project, program("scan"), f"{wide}/inner_join", "index_in_join")
     assert {path: count for path, count in opened.items() if count > 1 and not path.endswith("/_meta")} == {}

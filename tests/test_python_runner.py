@@ -140,11 +140,7 @@ def test_ctrl_c_stops_the_run(python_project):
         "if __name__ == '__main__':\n"
         "    Endless()\n"
     )
-    # Also where the tests themselves run in the background, which ignores Ctrl-C.
-    code = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from metaflow import Runner; Runner('endless.py').run()"
-    )
+    code = "from metaflow import Runner; Runner('endless.py').run()"
     process = python_project.start([SYSTEM_PYTHON, "-c", code], **ours())
     while b"begun" not in process.stdout.readline():
         pass
