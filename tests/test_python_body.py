@@ -360,7 +360,7 @@ def test_a_body_that_takes_too_long_is_interrupted(monkeypatch):
         @step
         def start(self):
             self.before = 1
-            time.sleep(60)
+            time.sleep(60)  # until its time limit interrupts it
 
     task = run_step(monkeypatch, F, "start", timeout=0.05)
     assert task.failure[0] == "metaflow.plugins.timeout_decorator.TimeoutException"

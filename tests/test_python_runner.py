@@ -132,7 +132,7 @@ def test_ctrl_c_stops_the_run(python_project):
         "    @step\n"
         "    def start(self):\n"
         "        print('begun')\n"
-        "        time.sleep(600)\n"
+        "        time.sleep(600)  # until the test interrupts it\n"
         "        self.next(self.end)\n"
         "    @step\n"
         "    def end(self):\n"

@@ -62,10 +62,10 @@ class ExitHooks:
     def _function(self, hook: Union[str, Hook]) -> Hook:
         if callable(hook):
             return hook
-        found = getattr(sys.modules[self._class.__module__], hook, None)
-        if not callable(found):
+        found: Optional[Hook] = getattr(sys.modules[self._class.__module__], hook, None)
+        if found is None or not callable(found):
             raise MetaflowException(f"The exit hook '{hook}' is no function of the flow's module.")
-        return found  # type: ignore[no-any-return]
+        return found
 
     def _call_apart(self, hook: Hook, run_id: str) -> None:
         name = getattr(hook, "__name__", str(hook))

@@ -130,8 +130,9 @@ def _transition_call(statement: ast.stmt, own_name: str) -> Optional[ast.Call]:
     if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
         return None
     called = statement.value.func
-    is_next = isinstance(called, ast.Attribute) and called.attr == "next"
-    return statement.value if is_next and _is_name(called.value, own_name) else None  # type: ignore[attr-defined]
+    if not isinstance(called, ast.Attribute) or called.attr != "next" or not _is_name(called.value, own_name):
+        return None
+    return statement.value
 
 
 def _is_name(expression: ast.expr, name: str) -> bool:

@@ -41,7 +41,7 @@ def become_task() -> None:
 
 def leave() -> None:
     """What the end of an interpreter does: waits for threads, calls what is registered, writes what is buffered."""
-    threading._shutdown()  # type: ignore[attr-defined]
+    threading._shutdown()  # type: ignore[attr-defined]  # what the interpreter itself calls at its end
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -59,6 +59,7 @@ def _restore_signals() -> None:
 
 
 def _renew_streams() -> None:
+    # Declared as final; in a forked task they are to be those of a fresh interpreter.
     sys.stdin = sys.__stdin__ = _opened(0, "r", sys.__stdin__)  # type: ignore[misc]
     # Streams that the flow has put in place of these stay.
     own_stdout, own_stderr = sys.stdout is sys.__stdout__, sys.stderr is sys.__stderr__

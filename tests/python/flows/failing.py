@@ -25,7 +25,7 @@ class Failing(FlowSpec):
         self.before = current.retry_count
         if current.retry_count == 0:
             raise ValueError("first")
-        time.sleep(60)
+        time.sleep(60)  # until the time limit of the step interrupts it
         self.next(self.dies)
 
     @catch(var="dead", print_exception=False)

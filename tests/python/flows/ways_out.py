@@ -35,7 +35,7 @@ class WaysOut(FlowSpec):
             sys.exit("no way on")
         if way == "sleep":
             print("sleeping")
-            time.sleep(600)
+            time.sleep(600)  # until the test interrupts it
         if way == "raise without words":
             raise Speechless
         if way == "raise a zero":

@@ -44,7 +44,7 @@ class ConfigValue(Dict[str, Any]):
     def __deepcopy__(self, _: Any) -> ConfigValue:
         return ConfigValue(self.to_dict())
 
-    def __ior__(self, _: Any) -> NoReturn:  # type: ignore[misc]
+    def __ior__(self, _: Any) -> NoReturn:  # type: ignore[misc]  # unlike dict's, it never returns
         self._refuse()
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:

@@ -335,7 +335,8 @@ def _from_json(name: str, text: str) -> Any:
 
 def _located(name: str, parser: Any) -> Callable[[str], Any]:
     if not isinstance(parser, str):
-        return parser  # type: ignore[no-any-return]
+        given: Callable[[str], Any] = parser
+        return given
     module, _, function = parser.rpartition(".")
     if not module and hasattr(importlib.import_module("metaflow"), function):
         module = "metaflow"

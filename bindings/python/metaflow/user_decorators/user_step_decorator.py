@@ -147,7 +147,8 @@ class GeneratorDecorator(UserStepDecorator):
         if isinstance(wish, dict):
             self.skip_step = wish or True
         elif callable(wish):
-            return wish  # type: ignore[no-any-return]
+            replacement: Replacement = wish
+            return replacement
         elif wish is not None:
             raise MetaflowException(
                 f"@{type(self).__name__} yielded a {type(wish).__name__}; it may yield nothing, a function to run instead of the "

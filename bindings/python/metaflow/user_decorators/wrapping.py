@@ -37,7 +37,7 @@ def _run(
     go_on: Callable[[Mapping[str, Any]], None],
     inputs: Tuple[Any, ...],
 ) -> None:
-    name, flow = body.__name__, body.__self__  # type: ignore[attr-defined]
+    name, flow = body.__name__, body.__self__  # type: ignore[attr-defined]  # a bound method
     begun: List[UserStepDecorator] = []
     action: Optional[Callable[[], Any]] = lambda: body(*inputs)  # noqa: E731
     keywords: Optional[Mapping[str, Any]] = None  # for self.next(), where the step does not call it
