@@ -47,22 +47,14 @@ std::optional<std::string> nearest_folder(std::string_view name) {
   }
 }
 
-std::optional<std::string> value_in_file(const std::string& path, const std::string& key) {
+std::string key_of(std::string_view name) { return "METAFLOW_" + std::string(name); }
+
+std::optional<std::string> value_in_file(const std::string& path, std::string_view name) {
   const auto text = read_text_file(path);
-  if (!text) return std::nullopt;
-  JsonValue values;
-  try {
-    values = parse_json(*text, path);
-  } catch (const Error& error) {
-    throw Error(ErrorCode::invalid, std::string(error.what()) + "; correct or remove it");
-  }
-  if (!values.is_object()) throw Error(ErrorCode::invalid, "'" + path + "' should hold one JSON object");
-  const auto found = values.find(key);
-  if (found == values.end() || found->is_null()) return std::nullopt;
-  return found->is_string() ? found->get<std::string>() : dump_json(*found);
+  return text ? setting_in_file(*text, path, name) : std::nullopt;
 }
 
-std::optional<std::string> home_setting(const std::string& key) {
+std::optional<std::string> home_setting(std::string_view name) {
   const auto folder = environment("METAFLOW_HOME").value_or(home_directory() + "/.metaflowconfig");
   const auto profile = environment("METAFLOW_PROFILE").value_or("");
   const auto path = folder + (profile.empty() ? "/config.json" : "/config_" + profile + ".json");
@@ -70,7 +62,7 @@ std::optional<std::string> home_setting(const std::string& key) {
     throw Error(ErrorCode::invalid, "profile '" + profile + "' (METAFLOW_PROFILE) has no file '" + path +
                                         "'; make it or unset METAFLOW_PROFILE");
   }
-  return value_in_file(path, key);
+  return value_in_file(path, name);
 }
 
 std::string user_name_of(unsigned user_id) {
@@ -112,12 +104,24 @@ LocalRoot find_root(std::string_view name, std::string_view sysroot_setting) {
 }  // namespace
 
 std::optional<std::string> setting(std::string_view name) {
-  const auto key = "METAFLOW_" + std::string(name);
-  if (auto value = environment(key)) return value;
+  if (auto value = environment(key_of(name))) return value;
   if (const auto folder = nearest_folder(folder_name)) {
-    if (auto value = value_in_file(*folder + "/config.json", key)) return value;
+    if (auto value = value_in_file(*folder + "/config.json", name)) return value;
   }
-  return home_setting(key);
+  return home_setting(name);
+}
+
+std::optional<std::string> setting_in_file(std::string_view text, const std::string& path, std::string_view name) {
+  JsonValue values;
+  try {
+    values = parse_json(text, path);
+  } catch (const Error& error) {
+    throw Error(ErrorCode::invalid, std::string(error.what()) + "; correct or remove it");
+  }
+  if (!values.is_object()) throw Error(ErrorCode::invalid, "'" + path + "' should hold one JSON object");
+  const auto found = values.find(key_of(name));
+  if (found == values.end() || found->is_null()) return std::nullopt;
+  return found->is_string() ? found->get<std::string>() : dump_json(*found);
 }
 
 std::string home_directory() {

@@ -11,6 +11,8 @@ namespace metaflow {
 /// `.metaflow`, then the home configuration (`$METAFLOW_HOME`, profile-dependent). Nothing when unset everywhere.
 /// Non-string JSON values come as JSON text. Error(invalid) for a damaged file or a named profile without file.
 std::optional<std::string> setting(std::string_view name);
+/// Value of METAFLOW_NAME in the text of one configuration file, `path`.
+std::optional<std::string> setting_in_file(std::string_view text, const std::string& path, std::string_view name);
 
 /// `$HOME`, else what the user database says.
 std::string home_directory();

@@ -464,6 +464,20 @@ TEST_F(ClientTest, ARunIsForgottenWithTheLastHandleThoughItsTasksWereFoundByPlac
   EXPECT_TRUE(watched.expired());
 }
 
+TEST_F(ClientTest, AGraphThatIsDamagedIsNamed) {
+  new_run();
+  write_task("_parameters", "0", {{"_graph_info", Value::dict({{"steps", 3}})}});
+  write_task("start", "1", {});
+  try {
+    Task(pathspec("/start/1"), options()).child_tasks();
+    FAIL() << "that is no graph";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::corrupt);
+    EXPECT_THAT(error.what(), testing::HasSubstr("cannot read the graph of run '" + pathspec("") +
+                                                 "', artifact '_graph_info' of " + pathspec("/_parameters/0")));
+  }
+}
+
 TEST_F(ClientTest, TurnsOfARecursiveStepLeadToOneAnother) {
   new_run();
   write_graph({{"start", "linear", {"turn"}}, {"turn", "split-switch", {"turn", "end"}}, {"end", "end", {}}});

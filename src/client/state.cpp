@@ -90,12 +90,29 @@ bool leads_to_true(const std::optional<metadata::ArtifactRecord>& pointer) {
   return pointer && pointer->reference.key == key_of_true;
 }
 
+Graph graph_at(const TaskState& task, const metadata::ArtifactRecord& pointer) {
+  try {
+    return read_graph(load(task, pointer));
+  } catch (const Error& error) {
+    throw Error(error.code(), fmt::format("cannot read the graph of run '{}', artifact '_graph_info' of {}: {}",
+                                          task.run->pathspec(), task.pathspec(), error.what()));
+  }
+}
+
 Buffer load_as_stored(const TaskState& task, const metadata::ArtifactRecord& pointer) {
   check_encoding(pointer.reference.encoding);
   return task.run->session->data(root_of(pointer), task.run->flow).blobs.get(pointer.reference.key);
 }
 
 }  // namespace
+
+Graph read_graph(Buffer pickle) {
+  try {
+    return graph_of(pickle::decode(std::move(pickle)));
+  } catch (const Error& error) {
+    throw Error(ErrorCode::corrupt, fmt::format("it describes no graph: {}", error.what()));
+  }
+}
 
 std::string RunState::end_step() const {
   {
@@ -117,7 +134,7 @@ std::shared_ptr<const Graph> RunState::graph() const {
   for (const auto& task : tasks("_parameters")) {
     const auto pointer = task->pointer("_graph_info");
     if (!pointer) continue;
-    auto read = std::make_shared<const Graph>(graph_of(pickle::decode(load(*task, *pointer))));
+    auto read = std::make_shared<const Graph>(graph_at(*task, *pointer));
     const std::scoped_lock lock(mutex_);
     return graph_ = std::move(read);
   }

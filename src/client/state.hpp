@@ -20,6 +20,8 @@ struct GraphStep {
   std::vector<std::string> next;
 };
 using Graph = std::vector<GraphStep>;
+/// From a pickle of `_graph_info`. Error(corrupt) when it is none.
+Graph read_graph(Buffer pickle);
 
 /// Where in foreaches a task stands: step entered and index, outermost first; empty outside.
 using Place = std::vector<std::pair<std::string, std::int64_t>>;
