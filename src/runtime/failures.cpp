@@ -29,14 +29,17 @@ std::string indented(std::string_view text) {
   return lines;
 }
 
-std::string text_of(const Failure& failure) {
-  if (!failure.headline.empty()) return fmt::format("    {}:\n{}\n", failure.headline, indented(failure.message));
-  const auto line = failure.type + ": " + failure.message;
-  std::string text = "    Internal error\n";
+std::string trace_of(const Failure& failure) {
+  std::string text;
   if (!failure.stacktrace.empty() && failure.stacktrace != failure.message) text += failure.stacktrace;
   if (failure.stacktrace.find(failure.message) == std::string::npos || failure.stacktrace == failure.message)
-    text += line;
+    text += failure.type + ": " + failure.message;
   return text + '\n';
+}
+
+std::string text_of(const Failure& failure) {
+  if (!failure.headline.empty()) return fmt::format("    {}:\n{}\n", failure.headline, indented(failure.message));
+  return "    Internal error\n" + trace_of(failure);
 }
 
 std::string quoted(std::string_view text) {
@@ -83,7 +86,7 @@ void print_failure(const Current& current, const Failure& failure) {
 }
 
 void print_caught(const Current& current, const Failure& failure) {
-  std::fputs(("@catch took an exception of " + describe(current) + ":\n" + quoted(text_of(failure))).c_str(), stderr);
+  std::fputs(("@catch took an exception of " + describe(current) + ":\n" + quoted(trace_of(failure))).c_str(), stdout);
 }
 
 }  // namespace metaflow::runtime

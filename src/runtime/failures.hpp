@@ -20,7 +20,7 @@ std::string summary(const Failure& failure);
 
 /// Tells the log of a task, on standard error, how its body failed.
 void print_failure(const Current& current, const Failure& failure);
-/// The same for a failure that `@catch` took: each line is quoted.
+/// The same for a failure that `@catch` took, on standard output, as officially: each line is quoted.
 void print_caught(const Current& current, const Failure& failure);
 
 }  // namespace metaflow::runtime

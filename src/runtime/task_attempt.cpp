@@ -173,8 +173,8 @@ std::optional<Failure> check_transition(const model::Step& step, const StepResul
   return Failure{"metaflow.exception.InvalidNextException", message, message, headline};
 }
 
-/// Text of the foreach-stack datum: `var=value` from outside in, up to the first empty value or 256 characters.
-std::string foreach_stack_json(const std::vector<ForeachFrame>& frames) {
+/// The foreach-stack datum: `var=value` from outside in, up to the first empty value or 256 characters.
+std::vector<std::string> foreach_values(const std::vector<ForeachFrame>& frames) {
   constexpr std::size_t longest = 256;
   std::vector<std::string> list;
   std::size_t length = 0;
@@ -185,7 +185,7 @@ std::string foreach_stack_json(const std::vector<ForeachFrame>& frames) {
     if (length > longest) break;
     list.push_back(std::move(entry));
   }
-  return json_list(list);
+  return list;
 }
 
 void set_environment(const model::Variables& variables) {
@@ -279,11 +279,11 @@ class TaskAttempt {
                                          datum("ds-type", std::string(stores_.objects.type())),
                                          datum("ds-root", stores_.objects.root())};
     if (request_.origin_run_id) data.push_back(datum("origin-run-id", *request_.origin_run_id));
-    if (!frames.empty()) {
+    if (const auto values = foreach_values(frames); !values.empty()) {
       data.push_back(datum("foreach-stack", {}));
-      data.back().json = foreach_stack_json(frames);
-      data.push_back(datum("foreach-execution-path", foreach_execution_path(frames)));
+      data.back().json = json_list(values);
     }
+    if (!frames.empty()) data.push_back(datum("foreach-execution-path", foreach_execution_path(frames)));
     if (request_.is_control()) data.push_back(datum("internal_task_type", "control_task"));
     if (place_) {
       data.push_back(datum("parallel-world-size", {}));
