@@ -210,7 +210,7 @@ def test_an_include_file_that_is_no_text_is_refused(project):
     [
         (["--with", "rety"], "Unknown step decorator"),
         (["--with", "retry:time=3"], "Unknown decorator attribute"),
-        (["--with", "retry:times=9"], "Invalid decorator attribute"),
+        (["--with", "retry:times=9"], "Flow failed"),
         (["--tag", ""], "Tagging error"),
         (["--tag", "x" * 501], "Tagging error"),
     ],

@@ -31,7 +31,7 @@ std::vector<client::Task> find_tasks(const std::string& flow, const InputPath& p
     throw Error(ErrorCode::not_found,
                 fmt::format("No tasks found at {}{}: there are none, or none has started yet.", step,
                             path.task.empty() ? "" : '/' + path.task),
-                "Invalid command");
+                path.task.empty() ? "Invalid command" : "Data store error");
   std::ranges::sort(tasks, [](const auto& a, const auto& b) { return comes_before(a.id(), b.id()); });
   return tasks;
 }

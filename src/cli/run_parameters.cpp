@@ -46,16 +46,23 @@ std::string readable_file(const model::Parameter& parameter, const std::string& 
   return path;
 }
 
+Error failed_default(const model::Parameter& parameter, const std::exception& error) {
+  return Error(ErrorCode::invalid,
+               fmt::format("The default of parameter '{}' could not be computed: {}", parameter.name, error.what()),
+               "Parameter field failed");
+}
+
 std::optional<Encoded> default_value(const FlowProgram& program, std::size_t i, const std::string& user) {
   const auto& parameter = program.flow.parameters[i];
   const auto& binding = program.parameters.at(i);
   if (!binding.default_value) return std::nullopt;
   try {
     return binding.default_value({.flow_name = program.flow.name, .user_name = user, .parameter_name = parameter.name});
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::usage || !error.headline().empty()) throw;
+    throw failed_default(parameter, error);
   } catch (const std::exception& error) {
-    throw Error(ErrorCode::invalid,
-                fmt::format("The default of parameter '{}' could not be computed: {}", parameter.name, error.what()),
-                "Parameter field failed");
+    throw failed_default(parameter, error);
   }
 }
 

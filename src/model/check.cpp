@@ -165,14 +165,19 @@ int line_of(const Step& step, Rule rule) {
   return is_about_transition && step.transition_line > 0 ? step.transition_line : step.line;
 }
 
+/// Whether the place to look at is the second of the two steps: where branches end, not where they begin.
+bool is_seen_at_other(Rule rule) { return rule == Rule::unjoined_split || rule == Rule::switch_into_join; }
+
 Finding describe(const Flow& flow, Verdict verdict) {
   Finding finding;
   finding.rule = rule_name(verdict.rule);
   if (verdict.step >= 0) {
     const auto& step = flow.steps[static_cast<std::size_t>(verdict.step)];
     finding.step = step.name;
-    finding.source_file = step.source_file;
-    finding.line = line_of(step, verdict.rule);
+    const auto& shown =
+        flow.steps[static_cast<std::size_t>(is_seen_at_other(verdict.rule) ? verdict.other : verdict.step)];
+    finding.source_file = shown.source_file;
+    finding.line = line_of(shown, verdict.rule);
     if (verdict.other >= 0) {
       const auto other = static_cast<std::size_t>(verdict.other);
       const bool is_target = verdict.rule == Rule::unknown_target || verdict.rule == Rule::repeated_target;

@@ -263,6 +263,11 @@ TEST(Check, AFindingAboutATransitionSaysWhereThatStands) {
   lost.next.clear();
   EXPECT_EQ(finding({lost, end()}).line, 17);
 }
+TEST(Check, AFindingAboutASplitThatStaysOpenSaysWhereItEnds) {
+  auto last = end();
+  last.line = 12;
+  EXPECT_EQ(finding({foreach_step("start", "a"), linear("a", "end"), last}).line, 12);
+}
 TEST(Check, AnEmptyFlowHasNoStart) { expect(finding({}), "no_start"); }
 TEST(Check, AThousandStepsAreCheckedWithoutDeepRecursion) {
   std::vector<Step> steps{linear("start", "s0")};

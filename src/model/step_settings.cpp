@@ -14,8 +14,6 @@
 namespace metaflow::model {
 namespace {
 
-constexpr const char* invalid_attribute = "Invalid decorator attribute";
-
 /// The attributes of one decorator by name. What is wrong with one is said with its step, decorator and value.
 class Attributes {
  public:
@@ -66,8 +64,7 @@ class Attributes {
   }
   [[noreturn]] void refuse_all(std::string_view what) const {
     const auto place = step_.name.empty() ? std::string() : "Step '" + step_.name + "': ";
-    throw Error(ErrorCode::invalid, fmt::format("{}decorator '{}': {}", place, decorator_.name, what),
-                invalid_attribute);
+    throw Error(ErrorCode::invalid, fmt::format("{}decorator '{}': {}", place, decorator_.name, what), "Flow failed");
   }
 
  private:
