@@ -4,7 +4,7 @@ import pytest
 import python_package  # noqa: F401
 from metaflow import FlowSpec, IncludeFile, JSONType, Parameter
 from metaflow.exception import MetaflowException, ParameterFieldFailed, ParameterFieldTypeMismatch
-from metaflow.parameters import BadParameterValue, ParameterContext, parameters_of, require_usable_names
+from metaflow.parameters import BadParameterValue, ParameterContext, parameters_of, require_usable
 
 CONTEXT = ParameterContext("Flow", "demo", "p", print, "local", None)
 
@@ -77,12 +77,12 @@ def test_a_default_that_cannot_be_computed_says_why():
 @pytest.mark.parametrize("field", ["show_default", "required", "separator"])
 def test_only_the_default_can_be_computed(field):
     with pytest.raises(MetaflowException, match=field):
-        Parameter("p", **{field: lambda context: 1})
+        Parameter("p", **{field: lambda context: 1}).require_usable()
 
 
 def test_separators_are_for_text():
     with pytest.raises(MetaflowException, match="separator"):
-        Parameter("p", type=int, separator=",")
+        Parameter("p", type=int, separator=",").require_usable()
 
 
 @pytest.mark.parametrize(
@@ -119,12 +119,12 @@ def test_private_and_reserved_attributes_are_no_parameters():
 @pytest.mark.parametrize("name", ["tag", "with", "max-workers", "max_workers", "Run-ID"])
 def test_names_of_options_are_reserved(name):
     with pytest.raises(MetaflowException, match="reserved"):
-        require_usable_names({"p": Parameter(name)})
+        require_usable({"p": Parameter(name)})
 
 
 def test_names_differ_in_more_than_capitals():
-    require_usable_names({"a": Parameter("x-y"), "b": Parameter("x_y")})
+    require_usable({"a": Parameter("x-y"), "b": Parameter("x_y")})
     with pytest.raises(MetaflowException, match="'x' and 'x'"):
-        require_usable_names({"a": Parameter("x"), "b": Parameter("x")})
+        require_usable({"a": Parameter("x"), "b": Parameter("x")})
     with pytest.raises(MetaflowException, match="'Alpha' and 'alpha'"):
-        require_usable_names({"a": Parameter("Alpha"), "b": Parameter("alpha")})
+        require_usable({"a": Parameter("Alpha"), "b": Parameter("alpha")})

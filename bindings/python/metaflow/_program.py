@@ -20,6 +20,7 @@ from ._neighbours import tell_of_neighbours
 from ._pickling import pickle_pieces, type_text
 from ._project import Project
 from ._spin import take_replacements, without_decorators
+from ._triggers import require_valid_triggers
 from ._unavailable import refuse_unavailable, tell_what_is_not_done
 from .decorators import StepDecorator, attach_decospecs, flow_decorators_of
 from .exception import MetaflowException, current_traceback
@@ -33,7 +34,7 @@ from .parameters import (
     flag_options,
     is_declaration,
     parameters_of,
-    require_usable_names,
+    require_usable,
 )
 
 _USAGE_EXIT = 2
@@ -72,7 +73,7 @@ class Program:
         self._nodes: List[Node] = [node_of(name, function) for name, function in functions.items()]
         self._functions = functions
         self._parameters: Dict[str, Parameter] = parameters_of(self._class)
-        require_usable_names(self._parameters)
+        require_usable(self._parameters)
         self._parameter_list: List[Parameter] = list(self._parameters.values())
         self._constants = {**constants_of(self._class), **self._customisation.constants}
         self._project = Project(flow_decorators_of(self._class))
@@ -176,6 +177,7 @@ class Program:
     def _configure(self, _: Any, choices_json: bytes, description: Any, error: Any) -> int:
         def configure() -> None:
             choices = json.loads(choices_json)
+            require_valid_triggers(flow_decorators_of(self._class))
             attach_decospecs(self._decorators, choices["with"])
             self._customisation.mutate(self._decorators)
             self._project.choose(choices["options"])

@@ -81,12 +81,6 @@ class Parameter:
             "show_default": show_default,
         }
         self.kwargs.update((key, value) for key, value in given.items() if value is not None)
-        separator = self.kwargs.get("separator")
-        if separator is not None and not self.is_string_type:
-            raise MetaflowException(f"Parameter '{name}': separator is only for parameters of type str.")
-        for field in ("show_default", "separator", "required"):
-            if callable(self.kwargs.get(field)):
-                raise MetaflowException(f"Parameter '{name}': {field} cannot be computed when the run starts.")
 
     def __repr__(self) -> str:
         return f"metaflow.Parameter(name={self.name}, kwargs={self.kwargs})"
@@ -115,6 +109,14 @@ class Parameter:
     def is_flag(self) -> bool:
         """Whether the option stands for True by itself."""
         return bool(self.kwargs.get("is_flag"))
+
+    def require_usable(self) -> None:
+        """MetaflowException for arguments that do not go together, once they are values and not configs to come."""
+        if self.separator is not None and not self.is_string_type:
+            raise MetaflowException(f"Parameter '{self.name}': separator is only for parameters of type str.")
+        for field in ("show_default", "separator", "required"):
+            if callable(self.kwargs.get(field)):
+                raise MetaflowException(f"Parameter '{self.name}': {field} cannot be computed when the run starts.")
 
     def description(self, attribute: str) -> Dict[str, Any]:
         """As the engine takes it."""
@@ -231,10 +233,12 @@ _RESERVED = frozenset(
 )
 
 
-def require_usable_names(parameters: Dict[str, Parameter]) -> None:
-    """MetaflowException for a name that an option of the command line has, or that two parameters share but for capitals."""
+def require_usable(parameters: Dict[str, Parameter]) -> None:
+    """MetaflowException for a name that an option of the command line has, or that two parameters share but for capitals; and for
+    what is wrong with a parameter itself."""
     seen: Dict[str, str] = {}
     for parameter in parameters.values():
+        parameter.require_usable()
         name = parameter.name
         if name.lower().replace("-", "_") in _RESERVED:
             raise MetaflowException(
