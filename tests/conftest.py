@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import pickle
+import re
 import select
 import signal
 import subprocess
@@ -82,6 +83,15 @@ class Result:
     def failed(self) -> "Result":
         assert self.exit == 1, str(self)
         return self
+
+    def headline(self) -> str:
+        """What kind of error was told: the class of exception of a traceback, the first line of an error block with file and
+        line, or that the command line is wrong; empty if none."""
+        if re.search(r'^(Traceback|  File ")', self.stderr, re.MULTILINE):
+            return re.findall(r"^[\w.]*(?:Error|Exception|Attribute)\b", self.stderr, re.MULTILINE)[-1]
+        block = re.search(r"^    (\S.*):$", self.stderr, re.MULTILINE)
+        usage = re.search(r"^Error: ", self.stderr, re.MULTILINE)
+        return block[1] if block else "usage" if usage else ""
 
     def __str__(self) -> str:
         return f"exit code {self.exit}\n--- stdout\n{self.stdout[-4000:]}\n--- stderr\n{self.stderr[-4000:]}"
@@ -267,15 +277,22 @@ class PythonProject(Project):
 
     def officially(self, name: str, *arguments, **settings) -> Result:
         """Runs the same file by the official package."""
+        return self.finish(self.start_officially(name, *arguments, **settings))
+
+    def start_officially(self, name: str, *arguments, **variables) -> subprocess.Popen:
         python = judge()
         path = f"{python.parent}:{self.variables['PATH']}"
-        return self.run(python, flow_file(name), *arguments, **{"PATH": path, **settings})
+        return self.start([python, flow_file(name), *arguments], **{"PATH": path, **variables})
 
     def story(self, name: str, flow: str, run: str = "") -> dict:
         """What the official client says about a run, the latest one without `run`; see tests/python/story.py."""
-        said = self.run(judge(), STORY, flow_file(name), flow, run or self.latest_run(flow)).succeeded()
-        (line,) = (line for line in said.stdout.splitlines() if line.startswith("STORY "))
-        return json.loads(line[len("STORY ") :])
+        (story,) = self.stories(name, flow, run or self.latest_run(flow))
+        return story
+
+    def stories(self, name: str, flow: str, *runs: str) -> list[dict]:
+        said = self.run(judge(), STORY, flow_file(name), flow, *runs).succeeded()
+        (line,) = (line for line in said.stdout.splitlines() if line.startswith("STORIES "))
+        return json.loads(line[len("STORIES ") :])
 
 
 def flow_file(name: str) -> Path:

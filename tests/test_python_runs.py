@@ -29,19 +29,19 @@ def without(story: dict, *members: str) -> dict:
     [
         ("values", []),
         ("merging", []),
-        ("nested", []),
-        ("failing", ["stdout"]),
-        ("crowded", ["stdout"]),
+        ("nested", ["id"]),  # which of two tasks in different branches comes first is left open
+        ("failing", []),
+        ("crowded", ["logs"]),  # processes of its own write to them; a test below looks at them
         ("lone", []),
-        ("gang", ["stdout"]),
-        ("turns", ["stdout"]),
-        ("caught_end", ["stdout"]),
+        ("gang", ["logs"]),  # each node has its own, and not one for all
+        ("turns", []),
+        ("caught_end", []),
         ("projects", []),
     ],
 )
 def test_a_run_is_what_it_officially_is(official_stories, python_project, name, apart_from, isolation):
     if name == "crowded":
-        apart_from = [*apart_from, "artifacts"]  # random numbers; the next test looks at them
+        apart_from = [*apart_from, "artifacts", "keys"]  # random numbers; the next test looks at them
     python_project.ours(name, "run", "--tag", "t", "--isolation", isolation).succeeded()
     ours = python_project.story(name, class_of(name))
     official = official_stories(name, "run", "--tag", "t")
@@ -72,7 +72,11 @@ def test_parameters_and_include_files_are_what_they_officially_are(official_stor
     )
     (python_project.folder / "notes.txt").write_text("hello\n")
     python_project.ours("parameters", *arguments).succeeded()
-    assert python_project.story("parameters", "Parameters") == official_stories("parameters", *arguments)
+    stories = python_project.story("parameters", "Parameters"), official_stories("parameters", *arguments)
+    ours, official = (
+        without(story, "keys") for story in stories
+    )  # of an include file the place of its content is stored
+    assert ours == official
 
 
 @pytest.mark.parametrize("isolation", ["fork", "spawn"])
@@ -90,7 +94,7 @@ def test_a_step_may_do_what_a_process_of_its_own_may(python_project, isolation):
     assert values["handlers"] == "[True, True, True]"
     assert values["kept_alive"] == "True"
     assert end["artifacts"]["all_differ"] == "True"
-    lines = start["stdout"].splitlines()
+    lines = start["logs"][0]["stdout"]
     # The process that multiprocessing has spawned imports the flow as well, and may come to its end.
     assert [line for line in lines if line != "at exit True"] == ["out", "no newlinethread ended"]
     assert lines[-1] == "at exit True"

@@ -1,14 +1,27 @@
 """What the official client says about a run, without what differs from run to run. Run under the official package:
-`python story.py FLOW_FILE FLOW_NAME RUN_ID`."""
+`python story.py FLOW_FILE FLOW_NAME RUN_ID...`."""
 
 import gzip
 import importlib.util
 import json
 import pickle
+import re
 import sys
 from pathlib import Path
 
-from metaflow import Run, metadata, namespace
+from metaflow import Run, Task, metadata, namespace
+
+#: What is recorded of a task beside its artifacts, as far as the client itself rests on it.
+METADATA = (
+    *("attempt", "attempt-done", "ds-type", "foreach-stack", "foreach-execution-path"),
+    *("internal_task_type", "parallel-world-size"),
+)
+
+
+#: Lines of logs that one of the packages adds.
+NOISE = re.compile(
+    r"(> *)?(Internal error|The process of this task |Stack when |[\s~^]*$)|> *>|\S* ?\S* ?Step \w+ timed out "
+)
 
 
 def load_classes(flow_file):
@@ -52,29 +65,93 @@ def tell_exception(exception):
     return [exception.type, None if exception.type.startswith("metaflow.") else exception.exception]
 
 
-def shown(artifact):
-    value = artifact.data
-    if type(value).__name__ == "MetaflowExceptionWrapper":
+def is_exception(value):
+    return type(value).__name__ == "MetaflowExceptionWrapper"
+
+
+def shown(value):
+    if is_exception(value):
         return tell_exception(value)
     return repr(sorted(value, key=repr)) if isinstance(value, (set, frozenset)) else repr(value)
+
+
+def origin(task):
+    """Of a clone, the place of the task it was cloned from."""
+    pathspec = task.origin_pathspec
+    return None if pathspec in (None, f"{task.path_components[0]}/None") else place(Task(pathspec))
+
+
+def users_part(log):
+    """A log without what names the packages, or is worded by them: of tracebacks the frames of the flow's file, of reports the fact."""
+    lines = []
+    is_own = True
+    for line in log.splitlines():
+        text = line.lstrip("> ")
+        if text.startswith('File "'):
+            is_own = sys.argv[1] in text
+        elif not text.startswith(("^", "~")) and not re.match(r">?    ", line):
+            is_own = True
+        if is_own and not NOISE.match(line):
+            line = re.sub("^@catch .*(?=<flow )", "@catch ", line)
+            lines.append(re.sub(r"(metaflow\.[\w.]+): .*", r"\1", line).rstrip(":"))
+    return lines
+
+
+def key_and_size(artifact):
+    """Equal for equal bytes. Tracebacks name the packages."""
+    return None if is_exception(artifact.data) else [artifact.sha, artifact.size]
+
+
+def tell_logs(task):
+    attempts = [Task(task.pathspec, attempt=number) for number in range(task.current_attempt + 1)]
+    return [{"stdout": users_part(attempt.stdout), "stderr": users_part(attempt.stderr)} for attempt in attempts]
 
 
 def tell_task(task):
     private = [name for name in ("_private", "_Base__mangled", "_success", "_task_ok") if name in keys(task)]
     return {
         "place": place(task),
-        "artifacts": {artifact.id: shown(artifact) for artifact in task},
+        "id": task.id,
+        "origin": origin(task),
+        "artifacts": {artifact.id: shown(artifact.data) for artifact in task},
+        "types": {artifact.id: type(artifact.data).__qualname__ for artifact in task},
+        "keys": {artifact.id: key_and_size(artifact) for artifact in task},
+        "logs": tell_logs(task),
+        "metadata": {name: value for name, value in task.metadata_dict.items() if name in METADATA},
+        "tags": sorted(task.user_tags),
+        "times": [
+            task.parent.parent.created_at <= task.created_at,
+            task.finished_at and task.created_at <= task.finished_at,
+        ],
+        "others": repr([task.runtime_name, task.code, task.environment_info]),
         "private": {name: repr(internal(task, name)) for name in private},
         "successful": task.successful,
         "finished": task.finished,
         "exception": task.exception and tell_exception(task.exception),
         "index": task.index,
-        "stdout": task.stdout,
         "transition": repr(transition(task)),
         **{name: repr(internal(task, name)) for name in ("_foreach_var", "_foreach_num_splits")},
         "attempt": task.current_attempt,
         "parents": sorted(place(parent) for parent in task.parent_tasks),
         "children": sorted(place(child) for child in task.child_tasks),
+    }
+
+
+def names(ask):
+    """Of what is asked for, or the name of the exception: official knows no way past the steps that a switch has left out."""
+    try:
+        return sorted(each.id for each in ask())
+    except Exception as error:
+        return type(error).__name__
+
+
+def tell_step(step):
+    return {
+        "finished": step.finished_at is not None,
+        "control_tasks": sorted(place(task) for task in step.control_tasks()),
+        "parents": names(lambda: step.parent_steps),
+        "children": names(lambda: step.child_steps),
+        "environment_info": step.environment_info,
     }
 
 
@@ -84,7 +161,12 @@ def tell_run(run):
     graph = parameters["_graph_info"].data
     return {
         "steps": steps,
-        "parameters": {artifact.id: shown(artifact) for artifact in parameters},
+        "around": {step.id: tell_step(step) for step in run},
+        "end": run.end_task and place(run.end_task),
+        "data": run.data and sorted(run.data._artifacts),
+        "ended": run.finished_at is not None,
+        "others": repr([run.code, run.trigger]),
+        "parameters": {artifact.id: shown(artifact.data) for artifact in parameters},
         "user_tags": sorted(run.user_tags),
         "system_tags": sorted(tag for tag in run.system_tags if not tag.startswith(("metaflow_version:", "date:"))),
         "successful": run.successful,
@@ -100,8 +182,8 @@ def tell_run(run):
 
 
 if __name__ == "__main__":
-    flow_file, flow_name, run_id = sys.argv[1:]
+    flow_file, flow_name, *run_ids = sys.argv[1:]
     namespace(None)
     metadata("local@.")
     load_classes(flow_file)
-    print("STORY " + json.dumps(tell_run(Run(f"{flow_name}/{run_id}"))))
+    print("STORIES " + json.dumps([tell_run(Run(f"{flow_name}/{run_id}")) for run_id in run_ids]))
