@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -119,6 +120,9 @@ class Items {
  public:
   explicit Items(Buffer buffer);
   Document item(std::size_t index) const;
+  /// A pickle of the item alone, of whatever it is made; nothing when it cannot be told from the others, as it refers to them in more
+  /// than plain ways, or when what is pickled is no list.
+  std::optional<std::string> pickle(std::size_t index) const;
 
  private:
   struct State;

@@ -215,6 +215,23 @@ TEST(Codec, ItemsReadOneByOneAreThoseOfTheList) {
   EXPECT_THROW((void)items.item(texts.size()), Error);
 }
 
+TEST(Codec, AnItemIsCutOutTogetherWithWhatItRefersTo) {
+  const auto cut = [](std::string_view pickle, std::size_t i) { return pickle::Items(test::unhex(pickle)).pickle(i); };
+  const auto shown = [](const std::optional<std::string>& pickle) {
+    return pickle ? pickle::decode(std::as_bytes(std::span(*pickle))).repr() : "not cut";
+  };
+  // [{'a': 1}, {'a': 2}, l, l] with l = [3], the keys being the same object
+  const auto texts = "80045d94287d948c0161944b01737d9468024b02735d944b03616804652e";
+  EXPECT_EQ(shown(cut(texts, 1)), "{'a': 2}");
+  EXPECT_EQ(shown(cut(texts, 3)), "[3]");
+  EXPECT_EQ(shown(cut(texts, 4)), "not cut");
+  // l = [1]; l.append(l)
+  EXPECT_EQ(shown(cut("80049509000000000000005d94284b016800652e", 1)), "not cut");
+  // d = {'k': 1}; [d, (d, [d])]: what is one object stays one
+  EXPECT_EQ(cut("80049517000000000000005d94287d948c016b944b017368015d946801618694652e", 1),
+            std::string(test::unhex("80057d948c016b944b01735d9468006186942e").text()));
+}
+
 TEST(Codec, AnArrayReadFromSharedItemsIsACopy) {
   const std::vector<Array<double>> arrays = {Array<double>({2}, {1, 2})};
   const pickle::Items items(test::joined(encode(arrays)));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_map>
 #include <utility>
 
 #include "base/pickle_cursor.hpp"
@@ -58,6 +59,102 @@ constexpr std::array<Action, 256> actions = [] {
   return table;
 }();
 
+bool makes_text_or_bytes(unsigned char code) {
+  return code == SHORT_BINUNICODE || code == BINUNICODE || code == BINUNICODE8 || code == SHORT_BINBYTES ||
+         code == BINBYTES || code == BINBYTES8;
+}
+
+/// Takes the argument of an opcode; false when the pickle ends before.
+bool skip_argument(Cursor& cursor, const Action& action) {
+  std::uint64_t length = action.size;
+  if (action.argument > Argument::fixed) {
+    const std::size_t bytes = action.argument == Argument::length_1 ? 1 : action.argument == Argument::length_4 ? 4 : 8;
+    const auto text = cursor.take(bytes);
+    if (!text) return false;
+    for (std::size_t i = bytes; i-- > 0;) length = (length << 8) | static_cast<unsigned char>((*text)[i]);
+  }
+  return cursor.take(length).has_value();
+}
+
+std::uint64_t little_endian(std::string_view bytes) {
+  std::uint64_t number = 0;
+  for (std::size_t i = bytes.size(); i-- > 0;) number = (number << 8) | static_cast<unsigned char>(bytes[i]);
+  return number;
+}
+
+/// The memo index that the first value remembered at or behind a place gets.
+std::size_t remembered_before(std::span<const Remembered> memo, std::size_t place) {
+  return static_cast<std::size_t>(std::ranges::lower_bound(memo, place, {}, &Remembered::at) - memo.begin());
+}
+
+/// Writes a part of a pickle as a pickle of its own: what lies before that part and is referred to stands where it is first needed.
+class Cutter {
+ public:
+  Cutter(std::string_view pickle, std::span<const Remembered> memo, bool only_plain)
+      : pickle_(pickle), memo_(memo), only_plain_(only_plain) {}
+
+  std::optional<std::string> cut(const ItemPlace& item) {
+    constexpr char newest_protocol = 5;
+    out_ = {static_cast<char>(PROTO), newest_protocol};
+    if (!copy(item.begin, item.end)) return std::nullopt;
+    out_ += static_cast<char>(STOP);
+    return std::move(out_);
+  }
+
+ private:
+  bool copy(std::size_t begin, std::size_t end) {
+    auto next_index = remembered_before(memo_, begin);
+    Cursor cursor(pickle_.substr(0, end), begin);
+    while (!cursor.at_end()) {
+      const auto at = cursor.position();
+      const unsigned char opcode = cursor.next();
+      if (!skip_argument(cursor, actions[opcode])) return false;
+      const auto argument = pickle_.substr(at + 1, cursor.position() - at - 1);
+      if (actions[opcode].effect == Effect::remember) {
+        if (!remember(next_index++)) return false;
+      } else if (opcode == BINGET || opcode == LONG_BINGET) {
+        if (!refer(little_endian(argument), begin)) return false;
+      } else if (opcode != FRAME) {
+        out_ += pickle_.substr(at, cursor.position() - at);
+      }
+    }
+    return true;
+  }
+
+  /// A value that is written twice would become two.
+  bool remember(std::size_t index) {
+    out_ += static_cast<char>(MEMOIZE);
+    return new_index_.emplace(index, new_index_.size()).second;
+  }
+
+  bool refer(std::uint64_t index, std::size_t from) {
+    if (const auto known = new_index_.find(index); known != new_index_.end()) return get(known->second);
+    constexpr int deepest = 50;  // an end for long chains
+    if (index >= memo_.size() || depth_ == deepest) return false;
+    const auto& value = memo_[static_cast<std::size_t>(index)];
+    const bool is_whole = value.begin < from && value.end <= from;
+    if (!is_whole || (only_plain_ && !value.is_plain)) return false;
+    ++depth_;
+    const bool could = copy(value.begin, value.end);
+    --depth_;
+    return could;
+  }
+
+  bool get(std::size_t index) {
+    constexpr std::size_t least_long = 256;
+    out_ += static_cast<char>(index < least_long ? BINGET : LONG_BINGET);
+    for (std::size_t i = 0; i < (index < least_long ? 1 : 4); ++i) out_ += static_cast<char>(index >> (8 * i) & 0xff);
+    return true;
+  }
+
+  std::string_view pickle_;
+  std::span<const Remembered> memo_;
+  bool only_plain_;
+  std::string out_;
+  std::unordered_map<std::uint64_t, std::size_t> new_index_;
+  int depth_ = 0;
+};
+
 }  // namespace
 
 /// Follows where each value on the stack begins. The list itself is at the bottom.
@@ -70,16 +167,24 @@ class Walker {
       opcode_before_at_ = std::exchange(opcode_at_, cursor_.position());
       opcode_ = cursor_.next();
       const auto& action = actions[opcode_];
-      if (!skip(action)) return;
+      if (!skip_argument(cursor_, action)) return;
       note_completed_items();
-      if (places_.items_.size() > last || !apply(action.effect)) return;
-      if (begins_.size() == 1 && !leaves_list()) return;
+      if (places_.items_.size() > last || !apply(action.effect) || !note_change()) return;
+      if (values_.size() == 1 && !leaves_list()) return;
     }
   }
 
  private:
   struct Mark {
     std::size_t stack, begin;
+  };
+
+  static constexpr auto none = std::string_view::npos;
+
+  struct StackValue {
+    std::size_t begin;
+    std::size_t memo = none;    // its index, once it is remembered
+    bool is_reference = false;  // to one that is remembered
   };
 
   /// Whether the value at the bottom, when it is alone, still is the list that was begun there.
@@ -89,55 +194,77 @@ class Walker {
     return std::find(std::begin(harmless), std::end(harmless), opcode_) != std::end(harmless);
   }
 
-  bool skip(const Action& action) {
-    std::uint64_t length = action.size;
-    if (action.argument > Argument::fixed) {
-      const std::size_t bytes = action.argument == Argument::length_1   ? 1
-                                : action.argument == Argument::length_4 ? 4
-                                                                        : 8;
-      const auto text = cursor_.take(bytes);
-      if (!text) return false;
-      for (std::size_t i = bytes; i-- > 0;) length = (length << 8) | static_cast<unsigned char>((*text)[i]);
-    }
-    return cursor_.take(length).has_value();
-  }
-
   /// Those that this opcode is about to append to the list.
   void note_completed_items() {
     const bool is_batch = opcode_ == APPENDS && marks_.size() == 1 && marks_[0].stack == 1;
-    const bool is_single = opcode_ == APPEND && marks_.empty() && begins_.size() == 2;
+    const bool is_single = opcode_ == APPEND && marks_.empty() && values_.size() == 2;
     if (!is_batch && !is_single) return;
-    for (std::size_t i = 1; i < begins_.size(); ++i)
-      places_.items_.emplace_back(begins_[i], i + 1 < begins_.size() ? begins_[i + 1] : opcode_at_);
+    for (std::size_t i = 1; i < values_.size(); ++i)
+      places_.items_.emplace_back(values_[i].begin, i + 1 < values_.size() ? values_[i + 1].begin : opcode_at_);
   }
 
   std::size_t fence() const { return marks_.empty() ? 0 : marks_.back().stack; }
 
   bool drop(std::size_t count) {
-    if (begins_.size() < fence() + count) return false;
-    begins_.resize(begins_.size() - count);
+    if (values_.size() < fence() + count) return false;
+    values_.erase(values_.end() - static_cast<std::ptrdiff_t>(count), values_.end());
     return true;
   }
 
   bool leave_mark(bool push) {
     if (marks_.empty()) return false;
-    begins_.resize(marks_.back().stack);
-    if (push) begins_.push_back(marks_.back().begin);
+    values_.erase(values_.begin() + static_cast<std::ptrdiff_t>(marks_.back().stack), values_.end());
+    if (push) values_.push_back({marks_.back().begin});
     marks_.pop_back();
     return true;
   }
 
   bool remember() {
-    if (begins_.empty()) return false;
-    if (opcode_ != MEMOIZE) {  // has to be what MEMOIZE would do
-      std::uint64_t index = 0;
-      for (std::size_t i = cursor_.position(); i-- > opcode_at_ + 1;)
-        index = (index << 8) | static_cast<unsigned char>(pickle_[i]);
-      if (index != places_.memo_.size()) return false;
-    }
-    places_.memo_.push_back(begins_.back() == opcode_before_at_ ? begins_.back() : std::string_view::npos);
-    places_.memo_at_.push_back(opcode_at_);
+    auto& memo = places_.memo_;
+    if (values_.empty()) return false;
+    // Has to be what MEMOIZE would do.
+    if (opcode_ != MEMOIZE &&
+        little_endian(pickle_.substr(opcode_at_ + 1, cursor_.position() - opcode_at_ - 1)) != memo.size())
+      return false;
+    auto& value = values_.back();
+    value.memo = memo.size();
+    memo.push_back({.begin = values_.size() == 1 ? none : value.begin,
+                    .at = opcode_at_,
+                    .end = cursor_.position(),
+                    .is_plain = value.begin == opcode_before_at_ &&
+                                makes_text_or_bytes(static_cast<unsigned char>(pickle_[value.begin]))});
     return true;
+  }
+
+  /// After an opcode: what it did to the value that is on top now. False for what no pickler does.
+  bool note_change() {
+    switch (opcode_) {
+      case APPEND:
+      case APPENDS:
+      case SETITEM:
+      case SETITEMS:
+      case ADDITEMS:
+      case BUILD:
+        if (values_.empty() || values_.back().is_reference) return false;
+        if (const auto index = values_.back().memo; index != none) places_.memo_[index].end = cursor_.position();
+        return true;
+      case TUPLE1:
+      case TUPLE2:
+      case TUPLE3:
+      case STACK_GLOBAL:
+      case REDUCE:
+      case NEWOBJ:
+      case NEWOBJ_EX:  // another value now, which begins where its first part did
+        if (values_.empty()) return false;
+        values_.back() = {values_.back().begin};
+        return true;
+      case POP:
+      case POP_MARK:
+        places_.drops_values_ = true;
+        return true;
+      default:
+        return true;
+    }
   }
 
   bool apply(Effect effect) {
@@ -147,14 +274,15 @@ class Walker {
       case Effect::nothing:
         return true;
       case Effect::push:
-        begins_.push_back(opcode_at_);
+        values_.push_back(
+            {.begin = opcode_at_, .is_reference = opcode_ == BINGET || opcode_ == LONG_BINGET || opcode_ == DUP});
         return true;
       case Effect::drop_1:
-        return drop(1) && begins_.size() > fence();
+        return drop(1) && values_.size() > fence();
       case Effect::drop_2:
-        return drop(2) && begins_.size() > fence();
+        return drop(2) && values_.size() > fence();
       case Effect::mark:
-        marks_.push_back({begins_.size(), opcode_at_});
+        marks_.push_back({values_.size(), opcode_at_});
         return true;
       case Effect::pop:
         return drop(1);
@@ -173,7 +301,7 @@ class Walker {
   ItemPlaces& places_;
   std::size_t opcode_at_ = 0, opcode_before_at_ = 0;
   unsigned char opcode_ = 0;
-  std::vector<std::size_t> begins_;
+  std::vector<StackValue> values_;
   std::vector<Mark> marks_;
 };
 
@@ -182,8 +310,13 @@ ItemPlaces::ItemPlaces(std::string_view pickle, std::size_t last) { Walker(pickl
 std::optional<ItemPlace> ItemPlaces::at(std::size_t index) const {
   if (index >= items_.size()) return std::nullopt;
   const auto [begin, end] = items_[index];
-  const auto earlier = std::lower_bound(memo_at_.begin(), memo_at_.end(), begin);
-  return ItemPlace{begin, end, std::span(memo_).first(static_cast<std::size_t>(earlier - memo_at_.begin()))};
+  return ItemPlace{begin, end, std::span(memo_).first(remembered_before(memo_, begin))};
+}
+
+std::optional<std::string> ItemPlaces::cut(std::string_view pickle, std::size_t index) const {
+  const auto place = at(index);
+  if (!place) return std::nullopt;
+  return Cutter(pickle, memo_, drops_values_).cut(*place);
 }
 
 }  // namespace metaflow::pickle::detail

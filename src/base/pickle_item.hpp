@@ -3,17 +3,24 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 namespace metaflow::pickle::detail {
 
-/// Where one item of a pickled list lies, and what it may refer back to.
+/// A value that later parts of a pickle may refer to.
+struct Remembered {
+  std::size_t begin = 0;  ///< of what makes it; npos for the list itself
+  std::size_t at = 0;     ///< the opcode that remembers it
+  std::size_t end = 0;    ///< behind that, and behind what is added to the value afterwards
+  bool is_plain = false;  ///< a text or bytes, made by one opcode at `begin`
+};
+
+/// Where one item of a pickled list lies, and what it may refer back to: what is remembered before `begin`, by memo index.
 struct ItemPlace {
   std::size_t begin = 0, end = 0;
-  /// First byte of each value remembered before `begin`, by memo index; npos where more than one opcode makes it: a
-  /// tuple may begin with a text.
-  std::span<const std::size_t> memo;
+  std::span<const Remembered> memo;
 };
 
 /// Where the first items of a pickled list lie.
@@ -25,10 +32,15 @@ class ItemPlaces {
 
   std::optional<ItemPlace> at(std::size_t index) const;
 
+  /// A pickle of one item alone, together with what it refers back to. Nothing when that cannot be told from the rest: there is no such
+  /// place, or the item refers to the list, or in two ways to one value. `pickle` as the constructor had it.
+  std::optional<std::string> cut(std::string_view pickle, std::size_t index) const;
+
  private:
   friend class Walker;
   std::vector<std::pair<std::size_t, std::size_t>> items_;  // begin and end
-  std::vector<std::size_t> memo_, memo_at_;                 // what is remembered, and the opcode that did it
+  std::vector<Remembered> memo_;
+  bool drops_values_ = false;  // so that one may change while it does not look so
 };
 
 }  // namespace metaflow::pickle::detail

@@ -436,21 +436,14 @@ void Reader::put(std::uint64_t index) {
 /// Reads again the text or bytes that lie before the item; other values would need all that they refer to.
 bool Reader::get_earlier(std::uint64_t index) {
   if (!item_ || index >= item_->memo.size()) return false;
-  const auto at = item_->memo[static_cast<std::size_t>(index)];
-  if (at == std::string_view::npos) {
+  const auto& earlier = item_->memo[static_cast<std::size_t>(index)];
+  if (!earlier.is_plain) {
     needs_all_ = true;
     push({});
     return true;
   }
-  const Cursor here = std::exchange(cursor_, Cursor(buffer_->text(), at));
-  const unsigned char code = cursor_.next();
-  const bool is_plain = code == SHORT_BINUNICODE || code == BINUNICODE || code == BINUNICODE8 ||
-                        code == SHORT_BINBYTES || code == BINBYTES || code == BINBYTES8;
-  needs_all_ = !is_plain;
-  if (is_plain)
-    read_payload(code);
-  else
-    push({});
+  const Cursor here = std::exchange(cursor_, Cursor(buffer_->text(), earlier.begin));
+  read_payload(cursor_.next());
   exclusive_ = exclusive_ && !is_shareable(stack_.back());
   cursor_ = here;
   return true;
@@ -508,6 +501,10 @@ Document Items::item(std::size_t index) const {
   auto document = item_at(state_->buffer, state_->places, index);
   document.exclusive = false;
   return document;
+}
+
+std::optional<std::string> Items::pickle(std::size_t index) const {
+  return state_->places.cut(state_->buffer->text(), index);
 }
 
 Value decode(Buffer buffer) { return decode_document(std::move(buffer)).value; }
