@@ -124,6 +124,12 @@ std::optional<std::string> setting_in_file(std::string_view text, const std::str
   return found->is_string() ? found->get<std::string>() : dump_json(*found);
 }
 
+bool is_switched_on(std::string_view name, bool otherwise) {
+  const auto value = setting(name);
+  if (!value) return otherwise;
+  return !value->empty() && *value != "0" && *value != "false" && *value != "False";
+}
+
 std::string home_directory() {
   if (const auto home = environment("HOME"); home && !home->empty()) return *home;
   const auto* user = ::getpwuid(::geteuid());

@@ -14,6 +14,9 @@ std::optional<std::string> setting(std::string_view name);
 /// Value of METAFLOW_NAME in the text of one configuration file, `path`.
 std::optional<std::string> setting_in_file(std::string_view text, const std::string& path, std::string_view name);
 
+/// Whether a setting of that kind is on: when it is neither empty, `0` nor `false`. `otherwise` when it is unset.
+bool is_switched_on(std::string_view name, bool otherwise);
+
 /// `$HOME`, else what the user database says.
 std::string home_directory();
 

@@ -97,8 +97,7 @@ runtime::Replacements read_replacements(const std::string& file) {
 
 bool keeps_artifacts(const Arguments& own) {
   if (own.given("persist")) return own.flag("persist");
-  const auto configured = setting("SPIN_PERSIST").value_or("");
-  return !configured.empty() && configured != "0" && configured != "false" && configured != "False";
+  return is_switched_on("SPIN_PERSIST", false);
 }
 
 runtime::RunOptions spin_options(const Invocation& invocation, const std::string& root, const std::string& step) {

@@ -365,7 +365,9 @@ class TaskAttempt {
     context.store_one(
         "_foreach_num_splits",
         is_foreach ? encode_integer(static_cast<std::int64_t>(outcome.foreach_values.size())) : encode_none());
-    if (is_foreach) context.store_one("_foreach_values", encode_texts(outcome.foreach_values));
+    if (is_foreach)
+      context.store_one("_foreach_values",
+                        tells_foreach_items() ? encode_texts(outcome.foreach_values) : encode_none());
     if (is_gang) store_gang(context, outcome.num_parallel);
     if (request_.is_control()) store_nodes(context);
     context.store_one("_iteration_stack", encode_integers(iterations));

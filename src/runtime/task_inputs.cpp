@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/configuration.hpp"
 #include "base/parallel.hpp"
 #include "model/graph.hpp"
 #include "runtime/gang.hpp"
@@ -52,7 +53,7 @@ ForeachFrame entered_frame(const model::Flow& flow, const TaskRequest& request, 
   ForeachFrame frame;
   frame.step = request.step;
   frame.index = index;
-  frame.value = request.split_value;
+  if (tells_foreach_items()) frame.value = request.split_value;
   if (request.num_parallel) {
     frame.variable = gang_variable;
     return frame;
@@ -67,9 +68,10 @@ ForeachFrame entered_frame(const model::Flow& flow, const TaskRequest& request, 
   if (index < 0 || index >= *frame.num_splits)
     throw Error(ErrorCode::usage, fmt::format("Split index {} is not among the {} splits of task {}.", index,
                                               *frame.num_splits, split.task_pathspec()));
-  if (!frame.value)
+  if (!frame.value && tells_foreach_items())
     frame.value = read_artifact(split, "_foreach_values", [&](const Value& value) {
-      return std::string(value[static_cast<std::size_t>(index)].as_text());
+      return value.is_none() ? std::nullopt
+                             : std::optional<std::string>(value[static_cast<std::size_t>(index)].as_text());
     });
   return frame;
 }
@@ -132,6 +134,8 @@ std::vector<ForeachFrame> foreach_stack_of(const model::Flow& flow, const model:
   }
   return frames;
 }
+
+bool tells_foreach_items() { return is_switched_on("INCLUDE_FOREACH_STACK", true); }
 
 std::string foreach_execution_path(const std::vector<ForeachFrame>& frames) {
   std::string path;

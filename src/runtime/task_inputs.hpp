@@ -56,6 +56,8 @@ class TaskInputs {
 /// Foreach frames around the task that `request` describes, from those of its inputs.
 std::vector<ForeachFrame> foreach_stack_of(const model::Flow& flow, const model::Step& step, const TaskRequest& request,
                                            const TaskInputs& inputs);
+/// Whether display texts of foreach items are stored: METAFLOW_INCLUDE_FOREACH_STACK is not switched off.
+bool tells_foreach_items();
 /// Text of the datum `foreach-execution-path`, by which clients find parents and children: `item:2,leaf:0`.
 std::string foreach_execution_path(const std::vector<ForeachFrame>& frames);
 /// How often a step that may lead to itself has run before: `[n]`; empty for all others.
