@@ -25,7 +25,7 @@ extern "C" {
 
 /** Of this interface. It grows when something is added, and 1 more in the first part means that something changed. */
 #define METAFLOW_ABI_MAJOR 1
-#define METAFLOW_ABI_MINOR 0
+#define METAFLOW_ABI_MINOR 1
 
 /** METAFLOW_ABI_MAJOR * 1000 + METAFLOW_ABI_MINOR of the library that is loaded. */
 METAFLOW_API int metaflow_abi_version(void);
@@ -147,13 +147,17 @@ METAFLOW_API metaflow_status metaflow_task_temporary_folder(metaflow_task* task,
 #define METAFLOW_INHERITED ((size_t)-1)
 /** The tasks before this one, sources 0 to n - 1: one for ordinary steps; for a join one per branch, in split order. */
 METAFLOW_API size_t metaflow_task_input_count(const metaflow_task* task);
-/** `{"pathspec", "step_name", "foreach_stack", "artifacts": {name: {"key", "type", "size", "encoding"}}}`, private names too. The
- * next four may be called from any thread, several at once. */
+/** `{"pathspec", "step_name", "foreach_stack", "artifacts": {name: {"key", "type", "size", "encoding"}}}`, private names too. This
+ * and the next three may be called from any thread, several at once. */
 METAFLOW_API metaflow_status metaflow_task_source(metaflow_task* task, size_t source, metaflow_buffer** json,
                                                   metaflow_error** error);
 /** The pickle stored under `name`, its digest verified. METAFLOW_NOT_FOUND when that task left no such artifact. */
 METAFLOW_API metaflow_status metaflow_task_load(metaflow_task* task, size_t source, const char* name,
                                                 metaflow_buffer** pickle, metaflow_error** error);
+/** The pickle of one item of a list, cut out of that of the list, so that a foreach task need not unpickle what it has no use for.
+ * `*pickle` stays NULL when that cannot be done: it is no list, or its items refer to each other; then load all of it. */
+METAFLOW_API metaflow_status metaflow_task_load_item(metaflow_task* task, size_t source, const char* name, size_t index,
+                                                     metaflow_buffer** pickle, metaflow_error** error);
 /** Content of an include file by the `url` of its descriptor, unpacked. */
 METAFLOW_API metaflow_status metaflow_task_included_file(metaflow_task* task, const char* url,
                                                          metaflow_buffer** content, metaflow_error** error);

@@ -90,6 +90,11 @@ class ArtifactSource {
                                      std::size_t index) const {
     return pickle::decode_item(load(name, reference), index);
   }
+  /// The pickle of one item of a list, as pickle::Items::pickle.
+  virtual std::optional<std::string> load_item_pickle(std::string_view name, const ArtifactReference& reference,
+                                                      std::size_t index) const {
+    return pickle::Items(load(name, reference)).pickle(index);
+  }
   /// Content of an include file by the `url` of its descriptor, already unpacked.
   virtual Buffer load_included_file(std::string_view url) const = 0;
   /// Of the task that left them, e.g. `12/start/3`.

@@ -144,6 +144,18 @@ metaflow_status metaflow_task_load(metaflow_task* task, size_t source, const cha
   });
 }
 
+metaflow_status metaflow_task_load_item(metaflow_task* task, size_t source, const char* name, size_t index,
+                                        metaflow_buffer** pickle, metaflow_error** error) {
+  return guarded(error, [&] {
+    const auto& artifacts = source_of(required(task, "task").context, source);
+    const auto wanted = required_text(name, "name");
+    auto& result = required(pickle, "pickle");
+    const auto reference = reference_of(artifacts, wanted);
+    if (reference.type != "<class 'list'>") return;
+    if (const auto item = artifacts.load_item_pickle(wanted, reference, index)) result = new_text(*item);
+  });
+}
+
 metaflow_status metaflow_task_included_file(metaflow_task* task, const char* url, metaflow_buffer** content,
                                             metaflow_error** error) {
   return guarded(error, [&] {

@@ -32,11 +32,7 @@ std::vector<std::string> words_of(const FlowOption& option, const std::vector<st
 /// What the forked tasks of a run share, made before they are: they find it in their memory.
 struct ForkedTasks {
   ForkedTasks(const FlowProgram& flow_program, const std::string& root)
-      : program(flow_program),
-        stores(root),
-        input(program.flow, stores.both().objects,
-              program.binding.has_opaque_values ? runtime::SharedInput::Lists::left_alone
-                                                : runtime::SharedInput::Lists::read) {}
+      : program(flow_program), stores(root), input(program.flow, stores.both().objects) {}
 
   const FlowProgram& program;
   LocalStores stores;

@@ -13,8 +13,9 @@ namespace {
 
 constexpr std::array<std::string_view, 4> known_encodings{"pickle-v4", "pickle-v2", "gzip+pickle-v4", "gzip+pickle-v2"};
 
-/// Bytes of a list that is kept for the next item asked of it.
-constexpr std::size_t largest_kept_list = 4 << 20;
+/// Bytes of a list that is kept for the next item asked of it. The process that forks tasks holds it for all of them, and forking
+/// gets slower with all it holds; but each task that reads the list anew takes far longer.
+constexpr std::size_t largest_kept_list = 64 << 20;
 
 // Of the pickle of []: what most tasks have for a foreach stack.
 constexpr std::string_view key_of_empty_list = "c5cf38908fc549f499ade5b17ce221ff0ced377f";
@@ -72,10 +73,13 @@ class StoredArtifacts final : public ArtifactSource {
   pickle::Document load_item(std::string_view name, const ArtifactReference& reference,
                              std::size_t index) const override {
     if (reference.size > largest_kept_list) return ArtifactSource::load_item(name, reference, index);
-    const std::scoped_lock lock(mutex_);
-    auto list = lists_.find(reference.key);
-    if (list == lists_.end()) list = lists_.emplace(reference.key, load(name, reference)).first;
-    return list->second.item(index);
+    return kept_list(name, reference).item(index);
+  }
+
+  std::optional<std::string> load_item_pickle(std::string_view name, const ArtifactReference& reference,
+                                              std::size_t index) const override {
+    if (reference.size > largest_kept_list) return ArtifactSource::load_item_pickle(name, reference, index);
+    return kept_list(name, reference).pickle(index);
   }
 
   Buffer load_included_file(std::string_view url) const override {
@@ -106,6 +110,13 @@ class StoredArtifacts final : public ArtifactSource {
       throw Error(error.code(), "cannot read artifact '" + std::string(name) + "' of " + flow_ + '/' + path_.text() +
                                     ": " + error.what());
     }
+  }
+
+  pickle::Items kept_list(std::string_view name, const ArtifactReference& reference) const {
+    const std::scoped_lock lock(mutex_);
+    auto list = lists_.find(reference.key);
+    if (list == lists_.end()) list = lists_.emplace(reference.key, load(name, reference)).first;
+    return list->second;
   }
 
   const BlobStore& blobs_;

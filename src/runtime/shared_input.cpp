@@ -6,8 +6,8 @@
 
 namespace metaflow::runtime {
 
-SharedInput::SharedInput(const model::Flow& flow, storage::ObjectStore& objects, Lists lists)
-    : flow_(flow), blobs_(objects, flow.name), tasks_(objects, flow.name), lists_(lists) {}
+SharedInput::SharedInput(const model::Flow& flow, storage::ObjectStore& objects)
+    : flow_(flow), blobs_(objects, flow.name), tasks_(objects, flow.name) {}
 
 void SharedInput::prepare(const TaskRequest& request) noexcept {
   if (!request.split_index) return;
@@ -28,10 +28,10 @@ void SharedInput::read(const TaskRequest& request) {
   const auto& source = *task_->source;
   source.foreach_stack();
   const auto split = std::ranges::find(flow_.steps, path.step, &model::Step::name);
-  if (lists_ == Lists::read && split != flow_.steps.end()) {
+  if (split != flow_.steps.end()) {
     const auto list = source.find(split->foreach_artifact);
     if (list && list->type == "<class 'list'>")
-      source.load_item(split->foreach_artifact, *list, static_cast<std::size_t>(*request.split_index));
+      source.load_item_pickle(split->foreach_artifact, *list, static_cast<std::size_t>(*request.split_index));
   }
   path_ = std::move(path);
 }

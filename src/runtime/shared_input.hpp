@@ -14,10 +14,8 @@ namespace metaflow::runtime {
 /// of them. Not thread-safe: that process has one thread.
 class SharedInput {
  public:
-  /// What it reads of the list that a foreach goes over: the items, for bodies that take them from it, or nothing.
-  enum class Lists { read, left_alone };
   /// `objects` and `flow` outlive it.
-  SharedInput(const model::Flow& flow, storage::ObjectStore& objects, Lists lists = Lists::read);
+  SharedInput(const model::Flow& flow, storage::ObjectStore& objects);
 
   /// To be called before the task of `request` is forked. What cannot be read is left to the task itself, which says so.
   void prepare(const TaskRequest& request) noexcept;
@@ -31,7 +29,6 @@ class SharedInput {
   const model::Flow& flow_;
   datastore::BlobStore blobs_;
   datastore::TaskStore tasks_;
-  Lists lists_;
   std::optional<datastore::TaskPath> path_;
   std::shared_ptr<const OpenedTask> task_;
 };

@@ -14,7 +14,7 @@ from typing import Any, Iterable, List, NamedTuple, Optional, Sequence, Tuple, U
 from .exception import MetaflowException
 
 ABI_MAJOR = 1
-ABI_MINOR = 0
+ABI_MINOR = 1
 
 OK, USAGE, INVALID, NOT_FOUND, CONFLICT, DENIED, UNAVAILABLE, EXHAUSTED, CANCELLED, CORRUPT, INTERNAL = range(11)
 
@@ -157,6 +157,7 @@ _STATUS_FUNCTIONS = {
     "metaflow_task_temporary_folder": [c_void_p, _Result, _Result],
     "metaflow_task_source": [c_void_p, c_size_t, _Result, _Result],
     "metaflow_task_load": [c_void_p, c_size_t, c_char_p, _Result, _Result],
+    "metaflow_task_load_item": [c_void_p, c_size_t, c_char_p, c_size_t, _Result, _Result],
     "metaflow_task_included_file": [c_void_p, c_char_p, _Result, _Result],
     "metaflow_task_store": [c_void_p, POINTER(_Artifact), c_size_t, _Result],
     "metaflow_task_pass": [c_void_p, c_char_p, c_size_t, c_char_p, _Result],
@@ -274,6 +275,12 @@ def perform(function: str, *arguments: Any) -> None:
 def ask(function: str, *arguments: Any) -> EngineBuffer:
     """Calls what hands out a buffer. EngineError when its status is not OK."""
     return EngineBuffer(make(function, *arguments))
+def ask_if_any(function: str, *arguments: Any) -> Optional[EngineBuffer]:
+    """Calls what may leave out its buffer."""
+    handle = make(function, *arguments)
+    return EngineBuffer(handle) if handle else None
+
+
 
 
 def ask_json(function: str, *arguments: Any) -> Any:

@@ -19,7 +19,7 @@ from .exception import (
     stacktrace_of,
     type_name,
 )
-from .flowspec import EPHEMERAL, FlowSpec, ForeachFrame, Requested, static_attribute
+from .flowspec import EPHEMERAL, FlowSpec, ForeachFrame, Requested, item_of, static_attribute
 from .metaflow_current import Parallel, current
 from .parameters import is_declaration
 
@@ -44,6 +44,11 @@ class Source:
     def load(self, name: str) -> Any:
         stored = _engine.ask("metaflow_task_load", self._task, self.index, name.encode())
         return pickle.loads(stored.view())
+
+    def load_item(self, name: str, index: int) -> Any:
+        """One item of what can be looped over, without making the others where that is possible."""
+        stored = _engine.ask_if_any("metaflow_task_load_item", self._task, self.index, name.encode(), index)
+        return item_of(self.load(name), index) if stored is None else pickle.loads(stored.view())
 
 
 def _frame(frame: Dict[str, Any]) -> ForeachFrame:
@@ -81,6 +86,12 @@ class TaskData:
             return self.replacements[name]
         other = self.taken_over.get(name)
         return self.source.load(name) if other is None else other.load(name)
+
+    def load_item(self, name: str, index: int) -> Any:
+        if name in self.replacements:
+            return item_of(self.replacements[name], index)
+        other = self.taken_over.get(name)
+        return self.source.load_item(name, index) if other is None else other.load_item(name, index)
 
     def parameter(self, name: str, parameter: Any) -> Any:
         """The value of a parameter; one object, whoever asks."""

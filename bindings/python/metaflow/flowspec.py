@@ -5,7 +5,7 @@ from __future__ import annotations
 import reprlib
 import sys
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
 
 from .exception import (
     MetaflowException,
@@ -165,13 +165,9 @@ class FlowSpec:
         data: TaskData = self.__dict__["_datastore"]
         # Not kept as an attribute: each of many tasks would pickle all items again to see whether they have changed.
         is_inherited = frame.var not in self.__dict__ and not hasattr(type(self), frame.var)
-        if is_inherited and not data.has(frame.var):
-            return None
-        items = data.load(frame.var) if is_inherited else getattr(self, frame.var)
-        try:
-            return items[frame.index]
-        except TypeError:
-            return next(islice(items, frame.index, None))
+        if not is_inherited:
+            return item_of(getattr(self, frame.var), frame.index)
+        return data.load_item(frame.var, frame.index) if data.has(frame.var) else None
 
     # --- Joins ---------------------------------------------------------------------------------------------------------------
 
@@ -323,10 +319,12 @@ class FlowSpec:
             ) from None
         if isinstance(items, UnboundedForeachInput):
             raise NotAvailableException(
-                f"Step *{step}* loops over self.{foreach}, an unbounded foreach, which is not available in this version."
+                f"Step *{step}* loops over self.{foreach}, an unbounded foreach of its own kind, for which nothing starts tasks. "
+                "Loop over a list, or let num_parallel start the tasks of a @parallel step."
             )
+        show = _display_of_items()
         try:
-            values = [_display_text(item) for item in items]
+            values = [show(item) for item in items]
         except TypeError:
             raise InvalidNextException(
                 f"Step *{step}* loops over self.{foreach}, which is {type(items).__name__} and cannot be looped over."
@@ -344,12 +342,22 @@ _SET_BY_ENGINE = frozenset(
     "_iteration_stack _graph_info _configs_processed".split()
 )
 
-_LONGEST_VALUE = 30
-_short_repr = reprlib.Repr()
-_short_repr.maxother = _LONGEST_VALUE
+
+def item_of(items: Any, index: int) -> Any:
+    """By its number, whether they can be indexed or only be looped over."""
+    try:
+        return items[index]
+    except TypeError:
+        return next(islice(items, index, None))
 
 
-def _display_text(item: Any) -> str:
-    if isinstance(item, (str, int, float)):
-        return str(item)[:_LONGEST_VALUE]
-    return _short_repr.repr(item)[:_LONGEST_VALUE]
+def _display_of_items() -> Callable[[Any], str]:
+    """What makes the display text of an item: nothing is asked of the items where no texts are wanted."""
+    from .metaflow_config import INCLUDE_FOREACH_STACK, MAXIMUM_FOREACH_VALUE_CHARS
+
+    longest = MAXIMUM_FOREACH_VALUE_CHARS
+    if not INCLUDE_FOREACH_STACK:
+        return lambda _: ""
+    short = reprlib.Repr()
+    short.maxother = longest
+    return lambda item: (str(item) if isinstance(item, (str, int, float)) else short.repr(item))[:longest]

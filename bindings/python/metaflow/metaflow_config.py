@@ -21,6 +21,8 @@ _DEFAULTS: Dict[str, Any] = {
     "USER": None,
     "SERVICE_URL": None,
     "UI_URL": None,
+    "INCLUDE_FOREACH_STACK": True,
+    "MAXIMUM_FOREACH_VALUE_CHARS": 30,
 }
 
 
@@ -29,14 +31,27 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     key = f"METAFLOW_{name}"
     if key in os.environ:
-        return os.environ[key]
+        return _of_its_type(name, os.environ[key])
     for file in _files():
         settings = _read(file)
         if key in settings:
-            return settings[key]
+            return _of_its_type(name, settings[key])
     if name in _DEFAULTS:
         return _DEFAULTS[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _of_its_type(name: str, value: Any) -> Any:
+    """What an environment variable says in text, as the default has it."""
+    default = _DEFAULTS.get(name)
+    if isinstance(default, bool):
+        return value not in ("", "0", "false", "False", 0)
+    if isinstance(default, int):
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"METAFLOW_{name} should be a whole number, not {value!r}.") from None
+    return value
 
 
 def _files() -> Iterator[Path]:
