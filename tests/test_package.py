@@ -92,12 +92,10 @@ def test_the_same_files_give_the_same_package(project):
 # The official client
 
 
-def test_the_official_client_reads_a_package_as_the_code_of_a_run(project):
-    project.run_flow("options", "run").succeeded()
-    run = project.latest_run("Options")
-    content = saved(project)
+def make_code_of(project, flow: str, run: str, content: bytes, first_step: str = "start") -> None:
+    """Records a package as a run has it that goes to the cloud."""
     key = hashlib.sha1(content).hexdigest()
-    blob = project.root() / "Options/data" / key[:2] / key
+    blob = project.root() / flow / "data" / key[:2] / key
     blob.parent.mkdir(exist_ok=True)
     blob.write_bytes(content)
     value = {
@@ -106,19 +104,27 @@ def test_the_official_client_reads_a_package_as_the_code_of_a_run(project):
         "location": str(blob),
         "metadata": '{"version": 0, "archive_format": "tgz", "mfcontent_version": 1}',
     }
-    meta = project.root() / "Options" / run / "start/1/_meta"
+    meta = project.root() / flow / run / first_step / "1/_meta"
     datum = json.loads(next(meta.glob("sysmeta_ds-type_*.json")).read_text())
     datum |= {"field_name": "code-package", "type": "code-package", "value": json.dumps(value)}
     (meta / f"sysmeta_code-package_{datum['ts_epoch']}.json").write_text(json.dumps(datum))
-    assert project.official(
-        """
-        code = Run(pathspec).code
-        with code.extract() as folder:
-            extracted = open(folder + '/options.cpp').read()
-        result = [code.script_name, code.flowspec.decode(), extracted]
-        """,
-        pathspec=f"Options/{run}",
-    ) == ["options.cpp", SOURCE.read_text(), SOURCE.read_text()]
+
+
+READ_CODE = """
+    code = Run(pathspec).code
+    with code.extract() as folder:
+        extracted = open(folder + '/' + code.script_name).read()
+    flowspec = code.flowspec if isinstance(code.flowspec, str) else code.flowspec.decode()
+    result = [code.script_name, flowspec, extracted]
+"""
+
+
+def test_the_official_client_reads_a_package_as_the_code_of_a_run(project):
+    project.run_flow("options", "run").succeeded()
+    run = project.latest_run("Options")
+    make_code_of(project, "Options", run, saved(project))
+    told = project.official(READ_CODE, pathspec=f"Options/{run}")
+    assert told == ["options.cpp", SOURCE.read_text(), SOURCE.read_text()]
 
 
 # The command line

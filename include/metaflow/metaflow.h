@@ -90,8 +90,8 @@ typedef struct metaflow_flow_functions {
   /**
    * The command line has been read as far as it does not depend on the flow's code: `{"command": text, "options": {name: value},
    * "with": [spec]}`. `options` are those given of the description's own `options`; `with` are the decorators of `--with` and of the
-   * configuration, in order of precedence. `*description` takes the flow as it is to be executed, with the decorators attached; an
-   * empty `*description` leaves it as it was. Optional: without it the engine attaches decorators, of those that it knows.
+   * configuration, in order of precedence. `*description` takes the flow as it is to be executed, with the decorators attached,
+   * with the system tags of runs and, for `package ...`, its code; an empty `*description` leaves it as it was. Optional: without it the engine attaches decorators, of those that it knows.
    */
   metaflow_status (*configure)(void* user, const char* choices_json, metaflow_buffer** description,
                                metaflow_error** error);

@@ -177,6 +177,21 @@ struct FlowChoices {
   std::vector<std::string> decorators;
 };
 
+/// The code of a flow that is a script, as far as it does not lie beside and below it.
+struct ScriptCode {
+  /// Of what beside and below the script belongs to it, unless the user names others.
+  std::vector<std::string> suffixes;
+  std::vector<std::pair<std::string, std::string>> files;        ///< names in the package, and paths
+  std::vector<std::pair<std::string, std::string>> information;  ///< of what runs the script, such as its version
+};
+
+/// A flow as it is to be executed by one command: its decorators are attached; steps and parameters keep their places.
+struct ConfiguredFlow {
+  model::Flow flow;
+  std::vector<std::string> system_tags;  ///< of runs, beside those the engine gives
+  std::optional<ScriptCode> code;        ///< for the commands of the code package
+};
+
 /// What a language brings along whose flows are not programs of their own.
 struct LanguageBinding {
   std::vector<FlowOption> options;
@@ -188,9 +203,10 @@ struct LanguageBinding {
   bool interrupts_itself = false;
   /// Values are left to the language: the engine looks into none of them.
   bool has_opaque_values = false;
-  /// The flow as it is to be executed, its decorators attached; steps and parameters keep their places. Without it the
-  /// engine attaches the decorators.
-  std::function<model::Flow(const FlowChoices&)> configure;
+  /// For the commands of the code package.
+  std::optional<ScriptCode> code;
+  /// Without it the engine attaches the decorators, and all stays as it is here.
+  std::function<ConfiguredFlow(const FlowChoices&)> configure;
   /// Does what fork(2) does.
   std::function<int()> fork_process;
   /// Called at the end of a task's process, once its outcome is stored.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 
 #include "base/base64.hpp"
 #include "capi/json_reader.hpp"
@@ -26,6 +27,16 @@ std::string file_name(const Member& member) {
   constexpr std::size_t longest = 200;
   const bool is_plain = name.find('/') == name.npos && name.find('\0') == name.npos && name != "." && name != "..";
   if (name.empty() || name.size() > longest || !is_plain) member.refuse("is no name that can be stored");
+  return name;
+}
+
+/// Of a file in an archive: relative, and in no other place when that is unpacked.
+std::string package_name(const Member& member) {
+  auto name = member.text();
+  const std::filesystem::path path(name);
+  const bool leaves = std::ranges::find(path, "..") != path.end();
+  if (name.empty() || path.is_absolute() || leaves || name.find('\0') != name.npos)
+    member.refuse("is no name of a file in a package");
   return name;
 }
 
@@ -143,6 +154,23 @@ FlowOption option(const Member& member) {
   return option;
 }
 
+ScriptCode script_code(const Member& member) {
+  Object object(member);
+  ScriptCode code{.suffixes = object.texts_or_none("suffixes"), .files = {}, .information = {}};
+  for (const auto& each : object.items_or_none("files")) {
+    Object file(each);
+    code.files.emplace_back(package_name(file.at("name")), file.at("path").text());
+    file.refuse_others();
+  }
+  if (const auto information = object.find("information")) {
+    if (!information->json.is_object()) information->refuse("should be an object");
+    for (const auto& [name, value] : information->json.items())
+      code.information.emplace_back(name, Member{value, "code.information." + name, member.what}.text());
+  }
+  object.refuse_others();
+  return code;
+}
+
 LanguageBinding binding(Object& object) {
   LanguageBinding binding;
   for (const auto& each : object.items_or_none("options")) binding.options.push_back(option(each));
@@ -151,6 +179,7 @@ LanguageBinding binding(Object& object) {
   binding.script = object.text_or("script");
   if (const auto isolation = object.find("isolation"))
     binding.spawns_tasks = isolation->one_of<bool>({{"fork", false}, {"spawn", true}});
+  if (const auto code = object.find("code")) binding.code = script_code(*code);
   binding.interrupts_itself = object.flag_or("interrupts_itself", false);
   binding.has_opaque_values = true;
   return binding;

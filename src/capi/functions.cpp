@@ -116,16 +116,17 @@ void require_same_places(const model::Flow& before, const model::Flow& after) {
                 "were, in the same order.");
 }
 
-model::Flow configure(const metaflow_flow& flow, const FlowChoices& choices) {
+ConfiguredFlow configure(const metaflow_flow& flow, const FlowChoices& choices) {
   Result description;
   call("configure", [&](metaflow_error** error) {
     return flow.functions.configure(flow.user, choices_json(flow.program, choices).c_str(), description.place(), error);
   });
   const auto json = description.take();
-  if (!json || json->empty()) return flow.program.flow;
-  auto configured = read_description(*json).flow;
-  require_same_places(flow.program.flow, configured);
-  return configured;
+  const auto& known = flow.program;
+  if (!json || json->empty()) return {known.flow, known.binding.system_tags, known.binding.code};
+  auto configured = read_description(*json);
+  require_same_places(known.flow, configured.flow);
+  return {std::move(configured.flow), std::move(configured.binding.system_tags), std::move(configured.binding.code)};
 }
 
 }  // namespace

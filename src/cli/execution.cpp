@@ -103,7 +103,10 @@ void prepare_flow(Invocation& invocation, const std::string& command, MoreDecora
   FlowChoices choices{.command = command, .options = {}, .decorators = std::move(specs)};
   for (const auto& option : program.binding.options)
     if (invocation.top.given(option.name)) choices.options.emplace_back(option.name, invocation.top.list(option.name));
-  program.flow = program.binding.configure(choices);
+  auto configured = program.binding.configure(choices);
+  program.flow = std::move(configured.flow);
+  program.binding.system_tags = std::move(configured.system_tags);
+  program.binding.code = std::move(configured.code);
 }
 
 compute::ProcessHooks process_hooks(const FlowProgram& program) {

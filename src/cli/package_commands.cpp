@@ -14,16 +14,18 @@ namespace metaflow::cli {
 namespace {
 
 package::CodeSource source_of(const Invocation& invocation) {
+  const auto& flow = invocation.program.flow;
+  const auto& binding = invocation.program.binding;
   // What runs is an interpreter: the program alone would be no flow.
-  if (invocation.program.binding.has_opaque_values)
-    throw Error(ErrorCode::unavailable,
-                "The code package of a flow that is not written in C++ cannot be made in this version.",
+  if (binding.has_opaque_values && !binding.code)
+    throw Error(ErrorCode::unavailable, "This program does not say what the code package of its flow holds.",
                 "No code package");
-  auto suffixes = package::default_suffixes();
+  auto suffixes = binding.code ? binding.code->suffixes : package::default_suffixes();
   auto wanted = invocation.top.optional_text("package-suffixes");
   if (!wanted) wanted = setting("DEFAULT_PACKAGE_SUFFIXES");
   if (wanted && !wanted->empty()) suffixes = split_at_commas(*wanted);
-  return package::code_source(invocation.program.flow, std::move(suffixes));
+  if (binding.code) return package::code_source(flow, invocation.script, *binding.code, std::move(suffixes));
+  return package::code_source(flow, std::move(suffixes));
 }
 
 std::string sha1_of(const std::string& bytes) { return sha1_hex(std::as_bytes(std::span(bytes))); }
@@ -34,7 +36,8 @@ int execute_info(Invocation& invocation) {
   const auto package = package::make_package(members);
   print(fmt::format("Package size: {:.2f} MB\nNumber of files: {}\nSHA-1: {}\n\nMetaflow version: {}\n\n",
                     static_cast<double>(package.size()) / (1 << 20), members.size(), sha1_of(package), version));
-  print(fmt::format("Program: {}\nSources in {}, with suffixes {}\n", source.program,
+  if (!source.program.empty()) print(fmt::format("Program: {}\n", source.program));
+  print(fmt::format("Sources in {}, with suffixes {}\n",
                     std::filesystem::path(source.source_file).parent_path().string(),
                     fmt::join(source.suffixes, ", ")));
   return 0;

@@ -54,17 +54,18 @@ std::vector<std::string> source_names(const CodeSource& source) {
   return names;
 }
 
-std::string information(const std::string& script, const std::string& program) {
-  return JsonObject()
-      .text("platform", "Linux")
-      .text("language", "c++")
+std::string information(const CodeSource& source, const std::string& script) {
+  JsonObject object;
+  object.text("platform", "Linux")
       .text("environment_type", "local")
       .raw("use_r", "false")
       .text("metaflow_version", version)
-      .text("script", script)
-      .text("program", program)
-      .take();
+      .text("script", script);
+  for (const auto& [name, value] : source.information) object.text(name, value);
+  return object.take();
 }
+
+std::string name_of_program(const CodeSource& source) { return "bin/" + source.flow; }
 
 /// A path as the compiler saw it may be relative to the folder in which it was called: mostly the build folder, in which
 /// the program lies somewhere. Stays as it is when no such file is found.
@@ -86,23 +87,38 @@ CodeSource code_source(const model::Flow& flow, std::vector<std::string> suffixe
           .program = program,
           .libraries = loaded_libraries(),
           .source_file = found_source(flow.source_file, program),
-          .suffixes = std::move(suffixes)};
+          .suffixes = std::move(suffixes),
+          .files = {},
+          .information = {{"language", "c++"}, {"program", "bin/" + flow.name}}};
+}
+
+CodeSource code_source(const model::Flow& flow, const std::string& script, const ScriptCode& code,
+                       std::vector<std::string> suffixes) {
+  return {.flow = flow.name,
+          .program = {},
+          .libraries = {},
+          .source_file = filesystem::absolute(script).lexically_normal().string(),
+          .suffixes = std::move(suffixes),
+          .files = code.files,
+          .information = code.information};
 }
 
 std::vector<std::string> default_suffixes() { return {".cpp", ".cc", ".cxx", ".hpp", ".hh", ".hxx", ".h"}; }
 
 std::vector<Member> package_members(const CodeSource& source) {
-  const auto program = "bin/" + source.flow;
   const auto sources = source_names(source);
   // Readers show the file named here as the code of the flow.
-  const auto script = sources.empty() ? program : file_name(source.source_file);
+  const auto script = sources.empty() ? name_of_program(source) : file_name(source.source_file);
   const auto made = [](std::string name, std::string content) {
     return Member{.name = std::move(name), .file = {}, .content = std::move(content)};
   };
-  std::vector<Member> members = {made(".mf_meta/INFO", information(script, program)), made(".mf_meta/CONFIG", "{}"),
+  std::vector<Member> members = {made(".mf_meta/INFO", information(source, script)), made(".mf_meta/CONFIG", "{}"),
                                  made(".mf_meta/DIST_INFO", "{}"),
                                  made(".mf_install", R"({"version": 1, "module_files": []})")};
-  members.push_back({.name = program, .file = source.program, .content = {}, .mode = FileMode::executable});
+  for (const auto& [name, file] : source.files) members.push_back({.name = name, .file = file, .content = {}});
+  if (!source.program.empty())
+    members.push_back(
+        {.name = name_of_program(source), .file = source.program, .content = {}, .mode = FileMode::executable});
   for (const auto& library : source.libraries)
     if (!belongs_to_system(library))
       members.push_back({.name = "lib/" + file_name(library), .file = library, .content = {}});

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <metaflow/model.hpp>
+#include <metaflow/task.hpp>
 
 #include "package/tar.hpp"
 
@@ -22,13 +23,19 @@ struct Member {
 /// Where the flow is.
 struct CodeSource {
   std::string flow;
-  std::string program;                 ///< the executable
-  std::vector<std::string> libraries;  ///< that it has loaded
-  std::string source_file;             ///< may have gone since the program was built
-  std::vector<std::string> suffixes;   ///< of the files beside it that belong to it
+  std::string program;                                                ///< the executable; empty for a script
+  std::vector<std::string> libraries;                                 ///< that it has loaded
+  std::string source_file;                                            ///< may have gone since the program was built
+  std::vector<std::string> suffixes;                                  ///< of the files beside it that belong to it
+  std::vector<std::pair<std::string, std::string>> files = {};        ///< more of them: names in the package, and paths
+  std::vector<std::pair<std::string, std::string>> information = {};  ///< beside what is always told
 };
 /// The running program with this flow.
 CodeSource code_source(const model::Flow& flow, std::vector<std::string> suffixes);
+
+/// A script, and what its language says of it.
+CodeSource code_source(const model::Flow& flow, const std::string& script, const ScriptCode& code,
+                       std::vector<std::string> suffixes);
 
 /// Suffixes of C++ sources.
 std::vector<std::string> default_suffixes();

@@ -73,7 +73,7 @@ class CodePackage : public testing::Test {
   static std::vector<std::string> names(const std::vector<Member>& members) {
     std::vector<std::string> names;
     for (const auto& member : members)
-      if (!member.name.starts_with(".mf_")) names.push_back(member.name);
+      if (!member.name.starts_with(".mf_meta/") && member.name != ".mf_install") names.push_back(member.name);
     return names;
   }
 
@@ -106,6 +106,17 @@ TEST_F(CodePackage, OfAFlowWhoseSourceHasGoneHoldsTheProgram) {
   const auto members = package_members(source());
   EXPECT_THAT(names(members), ElementsAre("bin/Flow"));
   EXPECT_NE(members.front().content.find(R"("script": "bin/Flow")"), std::string::npos);
+}
+
+TEST_F(CodePackage, OfAScriptHoldsWhatItsLanguageNames) {
+  model::Flow flow;
+  flow.name = "Flow";
+  const ScriptCode code{.suffixes = {".cc"},
+                        .files = {{".mf_code/engine", (folder_ / "program").string()}},
+                        .information = {{"language", "python"}}};
+  const auto members = package_members(code_source(flow, (folder_ / "flow.cpp").string(), code, code.suffixes));
+  EXPECT_THAT(names(members), ElementsAre(".mf_code/engine", "below/more.cc", "flow.cpp"));
+  EXPECT_NE(members.front().content.find(R"("script": "flow.cpp", "language": "python")"), std::string::npos);
 }
 
 TEST_F(CodePackage, IsTheSameForTheSameFiles) {

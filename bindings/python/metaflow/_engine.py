@@ -122,7 +122,8 @@ class Pickled(NamedTuple):
     pieces: Sequence[Any]
 
 
-def _library_path() -> str:
+def library_path() -> str:
+    """Where the engine is."""
     chosen = os.environ.get("METAFLOW_LIBRARY")
     if chosen:
         return chosen
@@ -131,7 +132,7 @@ def _library_path() -> str:
 
 
 def _load() -> ctypes.CDLL:
-    path = _library_path()
+    path = library_path()
     try:
         library = ctypes.CDLL(path)
         version = library.metaflow_abi_version()

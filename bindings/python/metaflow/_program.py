@@ -186,7 +186,12 @@ class Program:
             if choices["command"] in _EXECUTING:
                 tell_of_neighbours()
                 tell_what_is_not_done(self._class, self._decorators)
-            _engine.give_text(description, json.dumps(self.description()))
+            described = self.description()
+            if choices["command"].startswith("package "):
+                from ._code_package import code_of_the_script
+
+                described["code"] = code_of_the_script()
+            _engine.give_text(description, json.dumps(described))
 
         return _guarded(configure, error)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from typing import Any, Dict, List, Optional
 
 from .decorators import FlowDecorator
@@ -24,8 +23,6 @@ class Project:
         self._is_production = False
         if self._attributes is not None:
             self._require_name(self._attributes["name"])
-            # The tags of runs are told to the engine before it has read the command line.
-            self.choose(_options_in(sys.argv[1:]))
 
     @staticmethod
     def _require_name(name: Any) -> None:
@@ -84,21 +81,6 @@ class Project:
         current._add("is_user_branch", not self._is_production and not self._branch)
         flow_name = current.flow_name
         current._add("project_flow_name", f"{name}.{branch}.{flow_name}")
-
-
-def _options_in(words: List[str]) -> Dict[str, Any]:
-    """The two options where they stand before the command, or in the environment."""
-    options: Dict[str, Any] = {
-        "branch": os.environ.get("METAFLOW_FLOW_BRANCH"),
-        "production": os.environ.get("METAFLOW_FLOW_PRODUCTION", "").lower() in ("1", "true", "yes", "on"),
-    }
-    for i, word in enumerate(words):
-        name, equals, value = word.partition("=")
-        if name == "--branch":
-            options["branch"] = value if equals else "".join(words[i + 1 : i + 2])
-        elif word == "--production":
-            options["production"] = True
-    return options
 
 
 def user_name() -> str:
