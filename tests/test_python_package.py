@@ -1,6 +1,7 @@
 """The package as a whole: what it exports, what importing it costs, and its types."""
 
 import os
+import re
 import subprocess
 
 import pytest
@@ -64,6 +65,23 @@ def test_a_library_that_is_no_engine_is_refused():
 
     said = python("import metaflow; metaflow.__version__", METAFLOW_LIBRARY=_ctypes.__file__)
     assert "cannot be used" in said
+
+
+def test_an_engine_of_another_version_is_refused_in_one_sentence(tmp_path):
+    def with_engine(*declarations):
+        source, library = tmp_path / "engine.c", tmp_path / "libmetaflow.so"
+        source.write_text("\n".join(declarations))
+        subprocess.run(["cc", "-shared", "-fPIC", source, "-o", library], check=True, timeout=60)
+        return python("import metaflow; metaflow.__version__", METAFLOW_LIBRARY=str(library)).splitlines()[-1]
+
+    older = with_engine("int metaflow_abi_version(void) { return 1000; }")
+    assert re.search(
+        r"libmetaflow.so has interface 1\.0, but this package needs 1\.\d+\. Install both from one version", older
+    )
+    other = with_engine("int metaflow_abi_version(void) { return 2000; }")
+    assert "has interface 2.0" in other
+    partial = with_engine("int metaflow_abi_version(void) { return 1999; }", "void metaflow_flow_new(void) {}")
+    assert re.search(r"libmetaflow.so has no metaflow_\w+, which this package needs\. Install both", partial)
 
 
 def test_settings_are_attributes_of_a_module(tmp_path):

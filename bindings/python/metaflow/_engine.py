@@ -204,7 +204,10 @@ def _declare(library: ctypes.CDLL) -> None:
     for name, result, arguments in functions:
         function = getattr(library, name, None)
         if function is None:
-            continue  # ctypes says so where it is called
+            raise LibraryError(
+                f"The engine {library._name} has no {name}, which this package needs. Install both from one version of "
+                "metaflow-cpp."
+            )
         function.restype = result
         function.argtypes = arguments
 
