@@ -153,7 +153,6 @@ def _load() -> ctypes.CDLL:
 
 _STATUS_FUNCTIONS = {
     "metaflow_flow_new": [c_char_p, POINTER(FlowFunctions), c_void_p, _Result, _Result],
-    "metaflow_flow_check": [c_void_p, _Result, _Result],
     "metaflow_task_current": [c_void_p, _Result, _Result],
     "metaflow_task_temporary_folder": [c_void_p, _Result, _Result],
     "metaflow_task_source": [c_void_p, c_size_t, _Result, _Result],
@@ -162,7 +161,6 @@ _STATUS_FUNCTIONS = {
     "metaflow_task_included_file": [c_void_p, c_char_p, _Result, _Result],
     "metaflow_task_store": [c_void_p, POINTER(_Artifact), c_size_t, _Result],
     "metaflow_task_pass": [c_void_p, c_char_p, c_size_t, c_char_p, _Result],
-    "metaflow_task_drop": [c_void_p, c_char_p, _Result],
     "metaflow_task_foreach": [c_void_p, c_char_p, _Result],
     "metaflow_client_new": [c_char_p, _Result, _Result],
     "metaflow_client_default_namespace": [_Result, _Result],
@@ -172,9 +170,6 @@ _STATUS_FUNCTIONS = {
     "metaflow_client_log": [c_void_p, c_char_p, c_int, c_char_p, _Result, _Result],
     "metaflow_client_related": [c_void_p, c_char_p, c_char_p, _Result, _Result],
     "metaflow_client_change_tags": [c_void_p, c_char_p, c_char_p, c_char_p, _Result],
-    "metaflow_run_start": [c_char_p, _Result, _Result],
-    "metaflow_run_poll": [c_void_p, c_int, _Result, _Result],
-    "metaflow_run_cancel": [c_void_p, _Result],
 }
 
 _OTHER_FUNCTIONS: List[Tuple[str, Any, List[Any]]] = [
@@ -195,7 +190,6 @@ _OTHER_FUNCTIONS: List[Tuple[str, Any, List[Any]]] = [
     ("metaflow_task_choose", None, [c_void_p, c_char_p]),
     ("metaflow_task_parallel", None, [c_void_p, c_int64]),
     ("metaflow_client_free", None, [c_void_p]),
-    ("metaflow_run_free", None, [c_void_p]),
 ]
 
 
@@ -279,12 +273,12 @@ def perform(function: str, *arguments: Any) -> None:
 def ask(function: str, *arguments: Any) -> EngineBuffer:
     """Calls what hands out a buffer. EngineError when its status is not OK."""
     return EngineBuffer(make(function, *arguments))
+
+
 def ask_if_any(function: str, *arguments: Any) -> Optional[EngineBuffer]:
     """Calls what may leave out its buffer."""
     handle = make(function, *arguments)
     return EngineBuffer(handle) if handle else None
-
-
 
 
 def ask_json(function: str, *arguments: Any) -> Any:
