@@ -13,7 +13,7 @@ from ..decorators import (
 )
 from ..exception import MetaflowException
 from ..parameters import Parameter, parameters_of
-from .mutable_step import ERROR, IGNORE, OVERRIDE, MutableStep, Specification
+from .mutable_step import ERROR, IGNORE, OVERRIDE, MutableStep, Specification, has_arguments
 from .user_flow_decorator import FlowMutator, FlowMutatorEntry
 
 
@@ -134,7 +134,7 @@ class MutableFlow:
             listed: List[FlowDecorator] = vars(owner).get("_flow_decorators", [])
             for each in list(listed):
                 spec = _specification(each)
-                if name in spec[:2] and _has_arguments(spec, args, kwargs):
+                if name in spec[:2] and has_arguments(spec, args, kwargs):
                     listed.remove(each)
                     found = True
         return found
@@ -179,9 +179,3 @@ def _name_of(deco_type: Any) -> str:
     if name not in FLOW_KINDS:
         raise TypeError(f"{deco_type!r} is no decorator or mutator of flows")
     return str(name)
-
-
-def _has_arguments(spec: Specification, args: Optional[Sequence[Any]], kwargs: Optional[Mapping[str, Any]]) -> bool:
-    return (args is None or list(args) == spec[2]) and all(
-        name in spec[3] and spec[3][name] == value for name, value in (kwargs or {}).items()
-    )

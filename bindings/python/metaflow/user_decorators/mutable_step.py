@@ -88,7 +88,7 @@ class MutableStep:
         removed = [
             each
             for each in self._decorators
-            if name in _specification(each)[:2] and _has_arguments(each, deco_args, deco_kwargs)
+            if name in _specification(each)[:2] and has_arguments(_specification(each), deco_args, deco_kwargs)
         ]
         for each in removed:
             self._decorators.remove(each)
@@ -139,10 +139,8 @@ def _may_repeat(decorator: StepDecorator) -> bool:
     return kind is not None and kind.allow_multiple
 
 
-def _has_arguments(
-    decorator: StepDecorator, args: Optional[Sequence[Any]], kwargs: Optional[Mapping[str, Any]]
-) -> bool:
-    _, _, own_args, own_kwargs = _specification(decorator)
-    return (args is None or list(args) == own_args) and all(
-        name in own_kwargs and own_kwargs[name] == value for name, value in (kwargs or {}).items()
+def has_arguments(spec: Specification, args: Optional[Sequence[Any]], kwargs: Optional[Mapping[str, Any]]) -> bool:
+    """Whether a decorator has these arguments, and at least these keywords, where some are given."""
+    return (args is None or list(args) == spec[2]) and all(
+        name in spec[3] and spec[3][name] == value for name, value in (kwargs or {}).items()
     )
