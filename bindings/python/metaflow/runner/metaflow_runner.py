@@ -17,6 +17,7 @@ from .process import STREAMS, FlowProcess, environment_of, flow_file_path
 from .words import command_words, top_level_words
 
 _Executing = TypeVar("_Executing", bound="ExecutingProcess")
+_Runner = TypeVar("_Runner", bound="Runner")
 _SECONDS_TO_STOP = 10.0
 
 
@@ -173,7 +174,7 @@ class Runner:
             process.release()
         self._processes.clear()
 
-    def __enter__(self) -> Runner:
+    def __enter__(self: _Runner) -> _Runner:
         return self
 
     def __exit__(
@@ -184,7 +185,7 @@ class Runner:
     ) -> None:
         self.cleanup()
 
-    async def __aenter__(self) -> Runner:
+    async def __aenter__(self: _Runner) -> _Runner:
         return self
 
     async def __aexit__(
@@ -258,10 +259,14 @@ class Runner:
 
 
 def _stop(process: FlowProcess) -> None:
-    """As Ctrl-C does, and by force when that takes long."""
+    """As Ctrl-C does, and by force when that takes long, or when Ctrl-C comes again."""
     process.interrupt()
-    if not process.wait(lambda: process.code is not None, _SECONDS_TO_STOP):
-        process.kill()
+    has_ended = False
+    try:
+        has_ended = process.wait(lambda: process.code is not None, _SECONDS_TO_STOP)
+    finally:
+        if not has_ended:
+            process.kill()
 
 
 def _require_stream(stream: str) -> None:

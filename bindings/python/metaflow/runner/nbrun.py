@@ -8,23 +8,23 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Any, List, Mapping, Optional, Type
 
 from ..client import Run
 from ..exception import MetaflowException
-from .metaflow_runner import ExecutingRun, Runner
+from .metaflow_runner import Runner
 
 
 class NBRunnerInitializationError(MetaflowException):
     headline = "Can't initialize a Runner in a notebook"
 
 
-class NBRunner:
+class NBRunner(Runner):
     """Executes a flow class that a cell of the running notebook defines.
 
     What the cell says before it uses NBRunner is written to a file in `base_dir`, by default the working directory, and run from there.
-    NBRunnerInitializationError outside of notebooks, and when no cell defines the flow. The other arguments are Runner's.
+    NBRunnerInitializationError outside of notebooks, and when no cell defines the flow. The other arguments are Runner's. The file is
+    removed by cleanup().
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class NBRunner:
         profile: Optional[str] = None,
         env: Optional[Mapping[str, str]] = None,
         base_dir: Optional[str] = None,
-        file_read_timeout: float = 3600,
+        *arguments: Any,
         **kwargs: Any,
     ) -> None:
         self.flow_name = flow.__name__
@@ -43,57 +43,30 @@ class NBRunner:
         descriptor, self.tmp_flow_file = tempfile.mkstemp(prefix=self.flow_name, suffix=".py", dir=self.base_dir)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(source)
-        self.runner = Runner(
-            self.tmp_flow_file,
-            show_output=show_output,
-            profile=profile,
-            env=env,
-            cwd=self.base_dir,
-            file_read_timeout=file_read_timeout,
-            **kwargs,
-        )
+        super().__init__(self.tmp_flow_file, show_output, profile, env, self.base_dir, *arguments, **kwargs)
+
+    @property
+    def runner(self) -> Runner:
+        """Itself, as the official one has another object for it."""
+        return self
 
     def nbrun(self, **kwargs: Any) -> Run:
         """Runs the flow to its end, cleans up, and returns the run as the client sees it."""
         try:
-            return self.runner.run(**kwargs).run
+            return self.run(**kwargs).run
         finally:
             self.cleanup()
 
     def nbresume(self, **kwargs: Any) -> Run:
         """Resumes a run to its end, cleans up, and returns the run as the client sees it."""
         try:
-            return self.runner.resume(**kwargs).run
+            return self.resume(**kwargs).run
         finally:
             self.cleanup()
 
-    def run(self, **kwargs: Any) -> ExecutingRun:
-        return self.runner.run(**kwargs)
-
-    def resume(self, **kwargs: Any) -> ExecutingRun:
-        return self.runner.resume(**kwargs)
-
-    async def async_run(self, **kwargs: Any) -> ExecutingRun:
-        return await self.runner.async_run(**kwargs)
-
-    async def async_resume(self, **kwargs: Any) -> ExecutingRun:
-        return await self.runner.async_resume(**kwargs)
-
     def cleanup(self) -> None:
-        """Removes the file; call it after run() and resume()."""
-        self.runner.cleanup()
+        super().cleanup()
         Path(self.tmp_flow_file).unlink(missing_ok=True)
-
-    def __enter__(self) -> NBRunner:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: Optional[Type[BaseException]],
-        exc_value: Optional[BaseException],
-        traceback: Optional[TracebackType],
-    ) -> None:
-        self.cleanup()
 
 
 def _source_of(flow_name: str) -> str:
