@@ -4,7 +4,9 @@ import json
 import os
 import signal
 
-from conftest import BUILD, PACKAGE_FOLDER, SYSTEM_PYTHON, flow_file, judge
+from conftest import BUILD, PACKAGE_FOLDER, REPOSITORY, SYSTEM_PYTHON, flow_file, judge
+
+NOTEBOOK = REPOSITORY / "tests/python/notebook.py"
 
 BEGIN = """
 import asyncio, json, os, sys
@@ -124,29 +126,49 @@ def test_a_flow_that_cannot_start_is_told_with_its_output(python_project):
     assert "has a transition" in said.stderr
 
 
+ENDLESS = """
+import os, sys, time
+from metaflow import FlowSpec, NBRunner, namespace, step
+class Endless(FlowSpec):
+    @step
+    def start(self):
+        print('begun')
+        time.sleep(600)  # until the test interrupts it
+        self.next(self.end)
+    @step
+    def end(self):
+        pass
+"""
+
+
 def test_ctrl_c_stops_the_run(python_project):
-    (python_project.folder / "endless.py").write_text(
-        "import os, sys, time\n"
-        "from metaflow import FlowSpec, step\n"
-        "class Endless(FlowSpec):\n"
-        "    @step\n"
-        "    def start(self):\n"
-        "        print('begun')\n"
-        "        time.sleep(600)  # until the test interrupts it\n"
-        "        self.next(self.end)\n"
-        "    @step\n"
-        "    def end(self):\n"
-        "        pass\n"
-        "if __name__ == '__main__':\n"
-        "    Endless()\n"
-    )
+    (python_project.folder / "endless.py").write_text(ENDLESS + "if __name__ == '__main__':\n    Endless()\n")
     code = "from metaflow import Runner; Runner('endless.py').run()"
-    process = python_project.start([SYSTEM_PYTHON, "-c", code], **ours())
+    temporary = python_project.folder / "temporary"
+    temporary.mkdir()
+    process = python_project.start([SYSTEM_PYTHON, "-c", code], TMPDIR=temporary, **ours())
     while b"begun" not in process.stdout.readline():
         pass
     os.kill(process.pid, signal.SIGINT)
     said = python_project.finish(process)
     assert "KeyboardInterrupt" in said.stderr
+    python_project.wait_for_no_process()
+    assert list(temporary.iterdir()) == []
+
+
+def test_interrupting_a_cell_of_a_notebook_stops_its_run(python_project):
+    cells = [
+        ENDLESS + "NBRunner(Endless).nbrun()",
+        "namespace(None)\nfrom metaflow import Flow\nprint(Flow('Endless').latest_run['start'].task.finished)",
+        "print([name for name in os.listdir() if name.endswith('.py')])",
+    ]
+    (python_project.folder / "cells.json").write_text(json.dumps(cells))
+    said = python_project.run(judge(), NOTEBOOK, "cells.json", **ours()).succeeded()
+    (line,) = (line for line in said.stdout.splitlines() if line.startswith("CELLS "))
+    interrupted, *others = json.loads(line[len("CELLS ") :])
+    assert interrupted[:2] == ["error", "KeyboardInterrupt"]
+    assert "Aborted!" in interrupted[2]
+    assert others == [["ok", None, "False\n"], ["ok", None, "[]\n"]]
     python_project.wait_for_no_process()
 
 

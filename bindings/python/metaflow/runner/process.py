@@ -195,6 +195,7 @@ class FlowProcess:
         os.write(self._ended_write, b"x")
         for thread in self._threads:
             thread.join(_SECONDS_TO_STOP)  # what outlives the process may hold its pipes open
+        self._remove_folder()  # nobody need call cleanup() for it
         with self._changed:
             self._code = code
             self._tell()
