@@ -179,8 +179,7 @@ struct FlowChoices {
 
 /// The code of a flow that is a script, as far as it does not lie beside and below it.
 struct ScriptCode {
-  /// Of what beside and below the script belongs to it, unless the user names others.
-  std::vector<std::string> suffixes;
+  std::vector<std::string> suffixes;  ///< of what lies beside and below the script and belongs to it
   std::vector<std::pair<std::string, std::string>> files;        ///< names in the package, and paths
   std::vector<std::pair<std::string, std::string>> information;  ///< of what runs the script, such as its version
 };

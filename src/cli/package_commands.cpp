@@ -20,12 +20,14 @@ package::CodeSource source_of(const Invocation& invocation) {
   if (binding.has_opaque_values && !binding.code)
     throw Error(ErrorCode::unavailable, "This program does not say what the code package of its flow holds.",
                 "No code package");
-  auto suffixes = binding.code ? binding.code->suffixes : package::default_suffixes();
   auto wanted = invocation.top.optional_text("package-suffixes");
   if (!wanted) wanted = setting("DEFAULT_PACKAGE_SUFFIXES");
-  if (wanted && !wanted->empty()) suffixes = split_at_commas(*wanted);
-  if (binding.code) return package::code_source(flow, invocation.script, *binding.code, std::move(suffixes));
-  return package::code_source(flow, std::move(suffixes));
+  auto suffixes = split_at_commas(wanted.value_or(""));
+  if (binding.code) {
+    suffixes.insert(suffixes.end(), binding.code->suffixes.begin(), binding.code->suffixes.end());
+    return package::code_source(flow, invocation.script, *binding.code, std::move(suffixes));
+  }
+  return package::code_source(flow, suffixes.empty() ? package::default_suffixes() : std::move(suffixes));
 }
 
 std::string sha1_of(const std::string& bytes) { return sha1_hex(std::as_bytes(std::span(bytes))); }

@@ -31,9 +31,10 @@ bool has_suffix(const std::string& name, const std::vector<std::string>& suffixe
   return std::ranges::any_of(suffixes, [&](const std::string& suffix) { return name.ends_with(suffix); });
 }
 
-/// Hidden folders, and what CMake builds in.
+/// Hidden folders, what CMake builds in, and what Python compiles to.
 bool is_passed_over(const filesystem::directory_entry& folder) {
-  return folder.path().filename().string().starts_with('.') || filesystem::exists(folder.path() / "CMakeCache.txt");
+  const auto name = folder.path().filename().string();
+  return name.starts_with('.') || name == "__pycache__" || filesystem::exists(folder.path() / "CMakeCache.txt");
 }
 
 /// The flow's own file and those beside and below it with one of the suffixes, sorted, relative to its folder.
