@@ -50,6 +50,9 @@ class _Artifact(ctypes.Structure):
     ]
 
 
+#: Most artifacts are stored as one piece, often alone. ctypes forgets types of arrays that nobody holds, and each task would make them anew.
+_ARRAYS_OF_ONE = (_Bytes * 1, _Artifact * 1)
+
 # Shapes of the functions that the engine calls. A pointer to a pointer takes a result.
 _Result = POINTER(c_void_p)
 Configure = ctypes.CFUNCTYPE(c_int, c_void_p, c_char_p, _Result, _Result)
@@ -223,8 +226,13 @@ def version() -> str:
     return said.decode()
 
 
+_memory_view: Any = ctypes.pythonapi.PyMemoryView_FromMemory
+_memory_view.restype, _memory_view.argtypes = ctypes.py_object, [c_void_p, c_ssize_t, c_int]
+_READ_ONLY = 0x100  #: PyBUF_READ
+
+
 class EngineBuffer:
-    """Bytes that belong to the engine, freed with this object and all views of it."""
+    """Bytes that belong to the engine, freed with this object."""
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
@@ -233,13 +241,13 @@ class EngineBuffer:
         library().metaflow_buffer_free(self._handle)
 
     def view(self) -> memoryview:
-        """The bytes where they lie."""
+        """The bytes where they lie; to be looked at no longer than this object lives."""
         size = library().metaflow_buffer_size(self._handle)
         if size == 0:
             return memoryview(b"")
-        array = (ctypes.c_char * size).from_address(library().metaflow_buffer_data(self._handle))
-        array._owner = self  # the view holds the array, and so this object
-        return memoryview(array).cast("B")
+        # Not by an array of ctypes: each size would be a new class, which is most of the cost of a small buffer.
+        view: memoryview = _memory_view(library().metaflow_buffer_data(self._handle), size, _READ_ONLY)
+        return view
 
     def text(self) -> str:
         return str(self.view(), "utf-8")

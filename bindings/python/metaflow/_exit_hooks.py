@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from typing import Any, Callable, List, Optional, Sequence, Union
 
 from .decorators import flow_decorators_of
@@ -30,6 +29,8 @@ class ExitHooks:
         if command_of(argv) in ("run", "resume") and "--help" not in argv:
             self._file = _given_file(argv)
             if self._file is None:
+                import tempfile  # slow to load, and of use here only
+
                 descriptor, self._file = tempfile.mkstemp(prefix="metaflow-run-id-")
                 os.close(descriptor)
                 self._own_file = self._file

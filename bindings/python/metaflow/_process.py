@@ -11,9 +11,15 @@ import signal
 import sys
 import threading
 import warnings
-from typing import Any, Dict, Optional, TextIO
+from typing import Any, Dict, Iterator, Optional, Set, TextIO
 
 _SIGNALS_OF_AN_INTERPRETER: Dict[int, Any] = {}
+#: signal.signal without the enumerations that it makes of what it returns: each task would pay for them.
+_set_handler: Any = getattr(signal.signal, "__wrapped__", signal.signal)
+
+_environ: Any = None  #: that of C
+_prepared_entries: Set[bytes] = set()  #: what os.environ has in any case
+_prepared_stdin: Any = None
 
 
 def remember_signals() -> None:
@@ -31,6 +37,17 @@ def fork() -> int:
         return os.fork()
 
 
+def prepare_for_tasks() -> None:
+    """In the process that tasks are forked from: what need not be done anew by each of them."""
+    global _prepared_stdin
+    refresh_environment()
+    _prepared_entries.update(_environment_entries())
+    try:
+        _prepared_stdin = _stdin()
+    except OSError:
+        pass  # it is closed here; in a task it is not
+
+
 def become_task() -> None:
     """After the fork, before the body: streams, signals, environment and random numbers are as in a fresh process."""
     _restore_signals()
@@ -43,16 +60,21 @@ def leave() -> None:
     """What the end of an interpreter does: waits for threads, calls what is registered, writes what is buffered."""
     threading._shutdown()  # type: ignore[attr-defined]  # what the interpreter itself calls at its end
     atexit._run_exitfuncs()
+    flush()
+
+
+def flush() -> None:
+    """Writes what is buffered."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (AttributeError, OSError, ValueError):
-            continue  # closed, or none at all
+            continue  # closed, or none at all: nobody reads it
 
 
 def _restore_signals() -> None:
     for number, handler in _SIGNALS_OF_AN_INTERPRETER.items():
-        signal.signal(number, handler)
+        _set_handler(number, handler)
     faulthandler = sys.modules.get("faulthandler")
     if faulthandler is not None and faulthandler.is_enabled():
         faulthandler.enable()
@@ -60,26 +82,35 @@ def _restore_signals() -> None:
 
 def _renew_streams() -> None:
     # Declared as final; in a forked task they are to be those of a fresh interpreter.
-    sys.stdin = sys.__stdin__ = _opened(0, "r", sys.__stdin__)  # type: ignore[misc]
+    sys.stdin = sys.__stdin__ = _prepared_stdin or _stdin()  # type: ignore[misc]
     # Streams that the flow has put in place of these stay.
     own_stdout, own_stderr = sys.stdout is sys.__stdout__, sys.stderr is sys.__stderr__
-    sys.__stdout__ = _opened(1, "w", sys.__stdout__)  # type: ignore[misc]
-    sys.__stderr__ = _opened(2, "w", sys.__stderr__)  # type: ignore[misc]
+    sys.__stdout__ = _output(1, sys.__stdout__)  # type: ignore[misc]
+    sys.__stderr__ = _output(2, sys.__stderr__)  # type: ignore[misc]
     if own_stdout:
         sys.stdout = sys.__stdout__
     if own_stderr:
         sys.stderr = sys.__stderr__
 
 
-def _opened(descriptor: int, mode: str, before: Optional[TextIO]) -> Any:
+def _stdin() -> Any:
+    """A new one: what has been read ahead is not the task's."""
+    return _opened(0, "r", sys.__stdin__)
+
+
+def _output(descriptor: int, before: Optional[TextIO]) -> Any:
     """The stream object that was there, so that handlers that hold it go on; a new one if it is of no use."""
-    if mode == "w" and isinstance(before, io.TextIOWrapper):
+    if isinstance(before, io.TextIOWrapper):
         try:
             if before.fileno() == descriptor:
                 before.reconfigure(line_buffering=True)
                 return before
         except (OSError, ValueError):
             pass  # closed
+    return _opened(descriptor, "w", before)
+
+
+def _opened(descriptor: int, mode: str, before: Optional[TextIO]) -> Any:
     encoding = getattr(before, "encoding", None) or "utf-8"
     errors = "backslashreplace" if descriptor == 2 else getattr(before, "errors", None)
     buffering = 1 if mode == "w" else -1
@@ -88,14 +119,23 @@ def _opened(descriptor: int, mode: str, before: Optional[TextIO]) -> Any:
 
 def refresh_environment() -> None:
     """The engine sets variables behind the back of os.environ, which Python reads only once."""
-    environ = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), "environ")
-    for i in itertools.count():
-        entry = environ[i]
-        if not entry:
-            break
+    for entry in _environment_entries():
+        if entry in _prepared_entries:
+            continue
         name, equals, value = entry.partition(b"=")
         if equals and name and os.environb.get(name) != value:
             os.environb[name] = value
+
+
+def _environment_entries() -> Iterator[bytes]:
+    global _environ
+    if _environ is None:
+        _environ = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), "environ")
+    for i in itertools.count():
+        entry = _environ[i]
+        if not entry:
+            return
+        yield entry
 
 
 def _reseed_numpy() -> None:

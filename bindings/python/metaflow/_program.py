@@ -81,11 +81,12 @@ class Program:
             name: list(function.decorators) for name, function in functions.items()
         }
         self._is_forked = False
+        self._is_prepared = False
         self._replacements: Dict[str, Any] = {}
 
     def run(self, argv: Sequence[str]) -> int:
         """The whole command line; `argv` as sys.argv has it."""
-        sys.stdout.flush()
+        sys.stdout.flush()  # the engine writes past these streams
         sys.stderr.flush()
         hooks = ExitHooks(self._class, argv)
         plain, self._replacements = take_replacements([*self._plain_words(argv), *hooks.more_words()])
@@ -250,12 +251,20 @@ class Program:
 
     def _fork_process(self, _: Any) -> int:
         try:
+            self._prepare_fork()
             process = _process.fork()
         except OSError:
             return -1
         if process == 0:
             self._is_forked = True
         return process
+
+    def _prepare_fork(self) -> None:
+        if not self._is_forked:
+            _process.flush()  # or the child would write it, too
+        elif not self._is_prepared:
+            _process.prepare_for_tasks()
+            self._is_prepared = True
 
     def _leave_process(self, _: Any) -> None:
         try:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FunctionType, MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
-from . import _engine
+from . import _engine, _process
 from ._pickling import UnpicklableArtifactException, artifact_pieces, type_text
 from .decorators import StepDecorator
 from .exception import (
@@ -187,7 +187,7 @@ class Attempt:
             failure = unstorable
         elif unstorable is not None:
             print(unstorable, file=sys.stderr)
-        _flush()
+        _process.flush()
         if failure is None:
             self._tell_transition()
         else:
@@ -405,7 +405,7 @@ def _exit_code(ended: SystemExit) -> int:
 def _end_if_forked(process: int, code: int) -> None:
     """A body may fork, and its child come back from it: it is not the task, and leaves nothing."""
     if os.getpid() != process:
-        _flush()
+        _process.flush()
         os._exit(code)
 
 
@@ -415,14 +415,6 @@ def _without_package_frames(traceback: Optional[TracebackType]) -> Optional[Trac
     while frame is not None and frame.tb_frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.tb_next
     return frame or traceback
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (AttributeError, OSError, ValueError):
-            continue  # closed, or none at all: nobody reads it
 
 
 @contextmanager
