@@ -5,7 +5,8 @@ import re
 import pytest
 import python_package  # noqa: F401
 from conftest import BUILD
-from metaflow import _engine
+from metaflow import Step, _engine
+from metaflow.client import settings
 
 SLOW_MODULES = {
     "tempfile",
@@ -48,6 +49,23 @@ def test_a_forked_task_imports_nothing(python_project):
 def test_a_task_leaves_at_most_as_many_files_as_one_in_cpp(python_project):
     python_project.ours("lone", "run").succeeded()
     assert len(python_project.task_files("Lone", python_project.latest_run("Lone"), "only", "1")) <= 20
+
+
+def test_the_tasks_of_a_step_are_listed_without_a_look_at_each(monkeypatch):
+    asked = []
+
+    class Records:
+        def describe(self, pathspec, attempt):
+            asked.append(pathspec)
+            return {}
+
+        def children(self, pathspec, attempt, tags):
+            return [str(number) for number in range(1000)]
+
+    monkeypatch.setattr(settings, "records", lambda metadata, namespace: Records())
+    tasks = list(Step("Wide/1/body", _current_metadata="local@/nowhere"))
+    assert (len(tasks), tasks[7].pathspec) == (1000, "Wide/1/body/7")
+    assert asked == ["Wide/1/body"]
 
 
 def test_looking_at_bytes_of_the_engine_makes_no_class_for_each_size():

@@ -193,7 +193,14 @@ class MetaflowObject:
             return iter(())
         child = self._child
         ids = self._records().children(self._pathspec, self._number(), tags)
-        return (self._made(child, f"{self._pathspec}/{id}", self._attempt) for id in ids)
+        return (self._listed(child, f"{self._pathspec}/{id}") for id in ids)
+
+    def _listed(self, kind: Type[MetaflowObject], pathspec: str) -> Any:
+        """What the records have just named, and so is not looked up again: a run may have thousands of tasks."""
+        listed = kind.__new__(kind)
+        listed._pathspec, listed._attempt = pathspec, self._attempt
+        listed._is_checked, listed._metadata = self._is_checked, self._metadata
+        return listed
 
     def _made(self, kind: Type[MetaflowObject], pathspec: str, attempt: Optional[int] = None) -> Any:
         return kind(pathspec, attempt, self._is_checked, self._metadata)
