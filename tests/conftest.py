@@ -259,7 +259,12 @@ def shared_project(tmp_path_factory) -> Project:
 PACKAGE_FOLDER = REPOSITORY / "bindings/python"
 FLOWS_IN_PYTHON = Path(__file__).resolve().parent / "python/flows"
 STORY = Path(__file__).resolve().parent / "python/story.py"
-SYSTEM_PYTHON = os.environ.get("METAFLOW_TEST_PYTHON", "/usr/bin/python3")
+# A Python in whose environment the wheel is installed: flows are then run by that instead of the sources.
+INSTALLED = os.environ.get("METAFLOW_TEST_INSTALLED")
+SYSTEM_PYTHON = INSTALLED or os.environ.get("METAFLOW_TEST_PYTHON", "/usr/bin/python3")
+# What lets any interpreter use the sources, and SYSTEM_PYTHON what is to be tested.
+SOURCES = {"PYTHONPATH": PACKAGE_FOLDER, "METAFLOW_LIBRARY": BUILD / "libmetaflow.so"}
+OUR_PACKAGE = {} if INSTALLED else SOURCES
 
 
 @dataclass(repr=False)
@@ -271,7 +276,7 @@ class PythonProject(Project):
         return self.finish(self.start_ours(name, *arguments, **settings))
 
     def start_ours(self, name: str, *arguments, interpreter=None, **variables) -> subprocess.Popen:
-        own = {"PYTHONPATH": PACKAGE_FOLDER, "METAFLOW_LIBRARY": BUILD / "libmetaflow.so"}
+        own = SOURCES if interpreter else OUR_PACKAGE
         command = [interpreter or SYSTEM_PYTHON, flow_file(name), *arguments]
         return self.start(command, **{**own, **variables})
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import BUILD, PACKAGE_FOLDER, PythonProject, judge, program
+from conftest import SOURCES, PythonProject, judge, program
 
 PROBE = Path(__file__).resolve().parent / "python/client_probe.py"
 
@@ -16,7 +16,7 @@ def told_by(project, python, what, **variables):
 
 def told_by_ours(project, what):
     """Under the judge's interpreter, as that has numpy."""
-    return told_by(project, judge(), what, PYTHONPATH=PACKAGE_FOLDER, METAFLOW_LIBRARY=BUILD / "libmetaflow.so")
+    return told_by(project, judge(), what, **SOURCES)
 
 
 def differences(ours, official, place=""):
@@ -70,8 +70,7 @@ def test_what_spin_left_is_shown_after_inspect_spin(tmp_path):
     project.ours("looked_at", "run").succeeded()
     project.ours("looked_at", "spin", "--persist", "start").succeeded()
     official = project.run(judge(), "-c", SPUN).succeeded().stdout
-    package = {"PYTHONPATH": PACKAGE_FOLDER, "METAFLOW_LIBRARY": BUILD / "libmetaflow.so"}
-    assert project.run(judge(), "-c", SPUN, **package).succeeded().stdout == official
+    assert project.run(judge(), "-c", SPUN, **SOURCES).succeeded().stdout == official
     assert "['a', 'b']" in official
 
 

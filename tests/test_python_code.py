@@ -4,7 +4,7 @@ import shutil
 import tarfile
 
 import pytest
-from conftest import BUILD, PACKAGE_FOLDER, SYSTEM_PYTHON, flow_file, judge
+from conftest import OUR_PACKAGE, SYSTEM_PYTHON, flow_file, judge
 from test_package import READ_CODE, make_code_of
 
 
@@ -52,9 +52,8 @@ def test_a_local_run_has_no_code_package_but_one_that_has_is_read(python_project
     assert official_project.official(without) == [None, None]
     python_project.ours(python_flow, "run").succeeded()
     assert python_project.official(without) == [None, None]
-    own = {"PYTHONPATH": PACKAGE_FOLDER, "METAFLOW_LIBRARY": BUILD / "libmetaflow.so"}
     read = "from metaflow import Flow, namespace\n" + without + "\nprint(result)"
-    assert python_project.run(SYSTEM_PYTHON, "-c", read, **own).succeeded().stdout == "[None, None]\n"
+    assert python_project.run(SYSTEM_PYTHON, "-c", read, **OUR_PACKAGE).succeeded().stdout == "[None, None]\n"
     python_project.ours(python_flow, "package", "save", "x.tgz").succeeded()
     run = python_project.latest_run("Lone")
     make_code_of(python_project, "Lone", run, (python_project.folder / "x.tgz").read_bytes(), first_step="only")

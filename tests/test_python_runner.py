@@ -4,7 +4,7 @@ import json
 import os
 import signal
 
-from conftest import BUILD, PACKAGE_FOLDER, REPOSITORY, SYSTEM_PYTHON, flow_file, judge
+from conftest import OUR_PACKAGE, REPOSITORY, SYSTEM_PYTHON, flow_file, judge
 
 NOTEBOOK = REPOSITORY / "tests/python/notebook.py"
 
@@ -85,18 +85,14 @@ def story_of(project, python, story, **variables):
     return json.loads(said.stdout.rpartition("STORY ")[2])
 
 
-def ours():
-    return {"PYTHONPATH": PACKAGE_FOLDER, "METAFLOW_LIBRARY": BUILD / "libmetaflow.so"}
-
-
 def test_runner_does_what_the_official_one_does(python_project, official_project):
     path = f"{judge().parent}:{official_project.variables['PATH']}"
     official = story_of(official_project, judge(), COMPARED, PATH=path)
-    assert story_of(python_project, SYSTEM_PYTHON, COMPARED, **ours()) == official
+    assert story_of(python_project, SYSTEM_PYTHON, COMPARED, **OUR_PACKAGE) == official
 
 
 def test_several_runs_go_on_at_a_time(python_project):
-    assert story_of(python_project, SYSTEM_PYTHON, OWN, **ours()) == {
+    assert story_of(python_project, SYSTEM_PYTHON, OWN, **OUR_PACKAGE) == {
         "environment": "failed",
         "top level": "successful",
         "async": ["successful"] * 4 + [True, "0"],
@@ -105,7 +101,7 @@ def test_several_runs_go_on_at_a_time(python_project):
 
 def test_output_is_shown(python_project):
     code = "import sys; from metaflow import Runner; Runner(sys.argv[1]).run()"
-    said = python_project.run(SYSTEM_PYTHON, "-c", code, flow_file("looked_at"), **ours()).succeeded()
+    said = python_project.run(SYSTEM_PYTHON, "-c", code, flow_file("looked_at"), **OUR_PACKAGE).succeeded()
     assert "one line" in said.stdout
     assert "executing LookedAt" in said.stderr
 
@@ -121,7 +117,7 @@ def test_a_flow_that_cannot_start_is_told_with_its_output(python_project):
         "    Broken()\n"
     )
     code = "from metaflow import Runner; Runner('broken.py', show_output=False).run()"
-    said = python_project.run(SYSTEM_PYTHON, "-c", code, **ours()).failed()
+    said = python_project.run(SYSTEM_PYTHON, "-c", code, **OUR_PACKAGE).failed()
     assert "RuntimeError" in said.stderr
     assert "has a transition" in said.stderr
 
@@ -146,7 +142,7 @@ def test_ctrl_c_stops_the_run(python_project):
     code = "from metaflow import Runner; Runner('endless.py').run()"
     temporary = python_project.folder / "temporary"
     temporary.mkdir()
-    process = python_project.start([SYSTEM_PYTHON, "-c", code], TMPDIR=temporary, **ours())
+    process = python_project.start([SYSTEM_PYTHON, "-c", code], TMPDIR=temporary, **OUR_PACKAGE)
     while b"begun" not in process.stdout.readline():
         pass
     os.kill(process.pid, signal.SIGINT)
@@ -163,7 +159,7 @@ def test_interrupting_a_cell_of_a_notebook_stops_its_run(python_project):
         "print([name for name in os.listdir() if name.endswith('.py')])",
     ]
     (python_project.folder / "cells.json").write_text(json.dumps(cells))
-    said = python_project.run(judge(), NOTEBOOK, "cells.json", **ours()).succeeded()
+    said = python_project.run(judge(), NOTEBOOK, "cells.json", **OUR_PACKAGE).succeeded()
     (line,) = (line for line in said.stdout.splitlines() if line.startswith("CELLS "))
     interrupted, *others = json.loads(line[len("CELLS ") :])
     assert interrupted[:2] == ["error", "KeyboardInterrupt"]
@@ -182,6 +178,6 @@ namespace(None)
 exec(source)
 print("TAGS", sorted(NBRunner(LookedAt, show_output=False).nbrun(tags=["x"]).user_tags))
 """
-    said = python_project.run(SYSTEM_PYTHON, "-c", code, flow_file("looked_at"), **ours()).succeeded()
+    said = python_project.run(SYSTEM_PYTHON, "-c", code, flow_file("looked_at"), **OUR_PACKAGE).succeeded()
     assert "TAGS ['x']" in said.stdout
     assert [path.name for path in python_project.folder.glob("*.py")] == []

@@ -5,7 +5,7 @@ import re
 import signal
 
 import pytest
-from conftest import BUILD, PACKAGE_FOLDER, SYSTEM_PYTHON, PythonProject, flow_file, judge
+from conftest import OUR_PACKAGE, SYSTEM_PYTHON, PythonProject, flow_file, judge
 
 
 def class_of(name: str) -> str:
@@ -243,8 +243,7 @@ def test_a_flow_in_a_package_is_run_as_a_module(python_project, isolation):
     (package / "__init__.py").touch()
     (package / "lone.py").write_text(flow_file("lone").read_text())
     words = ["-m", "flows.lone", "run", "--isolation", isolation]
-    own = {"PYTHONPATH": PACKAGE_FOLDER, "METAFLOW_LIBRARY": BUILD / "libmetaflow.so"}
-    assert "Done!" in python_project.run(SYSTEM_PYTHON, *words, **own).succeeded().stdout
+    assert "Done!" in python_project.run(SYSTEM_PYTHON, *words, **OUR_PACKAGE).succeeded().stdout
 
 
 def test_a_flow_that_leaves_a_thread_at_import_is_run_by_fresh_processes(python_project):

@@ -115,3 +115,14 @@ def test_the_program_says_what_c_plus_plus_flows_need(project, wheel_environment
     refused = project.run(wheel_environment.program, "tutorials", "list", "--language", "cpp")
     assert refused.exit == 2
     assert "There are no tutorials in 'cpp' here; there are those in python." in refused.stderr
+
+
+def test_flows_do_with_it_what_every_metaflow_has_to_do(wheel_environment):
+    """By the tests of that; by one of them unless METAFLOW_TEST_ALL is set."""
+    tests = REPOSITORY / "tests/test_python_acceptance.py"
+    chosen = [] if os.environ.get("METAFLOW_TEST_ALL") else ["-k", "test_06"]
+    command = [sys.executable, "-m", "pytest", "-q", tests, *chosen]
+    installed = {"METAFLOW_TEST_INSTALLED": str(wheel_environment.python)}
+    said = subprocess.run(command, env={**os.environ, **installed}, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stdout
+    assert "skipped" not in said.stdout

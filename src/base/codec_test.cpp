@@ -207,6 +207,11 @@ TEST(Codec, AnItemMayBeATupleThatWasThereBefore) {
             "('a', 1)");
 }
 
+TEST(Codec, AnItemThatIsChangedThroughAReferenceIsReadWithTheOthers) {
+  // The dict is put on the stack once more by DUP, and that one gets its item.
+  EXPECT_EQ(pickle::decode_item(test::unhex("80045d94287d32948c0161944b0173652e"), 0).value.repr(), "{'a': 1}");
+}
+
 TEST(Codec, ItemsReadOneByOneAreThoseOfTheList) {
   std::vector<std::string> texts;
   for (int i = 0; i < 5'000; ++i) texts.push_back("item " + std::to_string(i % 70));  // repeated ones are remembered
