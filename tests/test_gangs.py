@@ -258,6 +258,7 @@ def without_process(project, number: int, name: str, *arguments):
     )
 
 
+@pytest.mark.preloaded
 def test_a_node_for_which_there_is_no_process_fails_the_gang_in_words(project):
     failed = without_process(project, 3, "gang", "run").failed()
     assert "train/2_node_1: No process could be made for this task: Resource temporarily unavailable." in failed.stderr
@@ -266,6 +267,7 @@ def test_a_node_for_which_there_is_no_process_fails_the_gang_in_words(project):
     assert all_nodes(project, new_run(done.stdout)) == [7, 17, 27]
 
 
+@pytest.mark.preloaded
 def test_a_gang_that_finds_no_room_beside_another_waits_for_it(project):
     # In order: start, two plans, and the nodes of two gangs, of which one node finds no room.
     done = without_process(project, 6, "squads", "run").succeeded()

@@ -564,6 +564,7 @@ def test_killed_while_it_removes_for_good_nothing_comes_back_by_halves(project):
         assert not quarantine(project, "Resumable").exists(), point
 
 
+@pytest.mark.preloaded
 @pytest.mark.parametrize("arguments", [["--tag", "goes", "--delete"], ["--restore"]])
 def test_a_side_file_is_moved_before_its_blob(project, arguments):
     """Left alone, it would say how to read a blob that is written anew."""

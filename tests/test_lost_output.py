@@ -1,4 +1,4 @@
-"""Standard output that takes no more: a full disk, a reader that has left."""
+"""Standard output that takes no more: a full disk, a reader that has left; and standard streams that are closed from the start."""
 
 import pytest
 from conftest import program
@@ -49,4 +49,18 @@ def test_a_run_whose_reader_leaves_goes_on_and_is_no_error(project, isolation):
     process.stdout.close()
     process.stdout = None
     assert "Cannot write" not in project.finish(process).succeeded().stderr
+    assert_all_is_stored(project)
+
+
+@pytest.mark.parametrize("isolation", ["fork", "spawn"])
+@pytest.mark.parametrize("closed", ["<&-", "2>&-"])
+def test_a_run_goes_on_without_a_standard_stream(project, closed, isolation):
+    assert "Done!" in run_into(project, closed, "run", "--isolation", isolation).succeeded().stdout
+    assert_all_is_stored(project)
+
+
+@pytest.mark.parametrize("isolation", ["fork", "spawn"])
+def test_a_run_whose_output_is_closed_is_stored_and_says_so(project, isolation):
+    said = run_into(project, ">&-", "run", "--isolation", isolation).failed().stderr
+    assert "    Cannot write to standard output:\n    the run went to its end and is stored" in said
     assert_all_is_stored(project)

@@ -246,6 +246,14 @@ def test_a_flow_in_a_package_is_run_as_a_module(python_project, isolation):
     assert "Done!" in python_project.run(SYSTEM_PYTHON, *words, **OUR_PACKAGE).succeeded().stdout
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_run_goes_on_without_a_standard_stream(python_project, closed):
+    command = ["sh", "-c", f'"$@" {closed}', "sh", SYSTEM_PYTHON, flow_file("lone"), "run"]
+    ended = python_project.run(*command, **OUR_PACKAGE)
+    assert ended.exit == (1 if closed == ">&-" else 0), ended
+    assert python_project.story("lone", "Lone")["successful"]
+
+
 def test_a_flow_that_leaves_a_thread_at_import_is_run_by_fresh_processes(python_project):
     flow = python_project.folder / "threads.py"
     text = flow_file("lone").read_text()

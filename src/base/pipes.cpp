@@ -25,6 +25,14 @@ std::pair<FileDescriptor, FileDescriptor> make_socket_pair() {
   return {FileDescriptor(ends[0]), FileDescriptor(ends[1])};
 }
 
+void occupy_standard_descriptors() noexcept {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(descriptor, F_GETFD) >= 0) continue;
+    // The lowest number that is free, so this one. Opened the wrong way round: whoever uses it is told.
+    [[maybe_unused]] const int opened = ::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
+
 std::uint64_t raise_open_file_limit() noexcept {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);

@@ -18,6 +18,10 @@ Pipe make_pipe();
 /// Both ends of a connected Unix stream socket.
 std::pair<FileDescriptor, FileDescriptor> make_socket_pair();
 
+/// Puts something in the place of standard descriptors that are closed, so that no other file gets their numbers: reading
+/// and writing there fail as before. To be called before anything is opened.
+void occupy_standard_descriptors() noexcept;
+
 /// Lets this process open as many files as its hard limit allows. Returns the limit before that, for processes that it
 /// starts: set_open_file_limit() gives it back to them.
 std::uint64_t raise_open_file_limit() noexcept;

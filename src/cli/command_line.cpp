@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/pipes.hpp"
 #include "base/version.hpp"
 #include "cli/commands.hpp"
 #include "cli/help_text.hpp"
@@ -188,6 +189,7 @@ int execute_help(Invocation& invocation) {
 namespace metaflow {
 
 int run_command_line(const FlowProgram& program, int argc, char** argv) {
+  occupy_standard_descriptors();
   cli::Invocation invocation{.program = program, .script = cli::script_of(program, argc, argv)};
   try {
     const int code = cli::execute_program(invocation, {argv + std::min(argc, 1), argv + argc});

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "base/configuration.hpp"
+#include "base/pipes.hpp"
 #include "base/version.hpp"
 #include "cli/arguments.hpp"
 #include "cli/console.hpp"
@@ -140,6 +141,7 @@ int execute(const Words& words) {
 }
 
 int run(const Words& words) {
+  occupy_standard_descriptors();
   const Console console;
   try {
     const int code = execute(words);

@@ -86,8 +86,7 @@ class Program:
 
     def run(self, argv: Sequence[str]) -> int:
         """The whole command line; `argv` as sys.argv has it."""
-        sys.stdout.flush()  # the engine writes past these streams
-        sys.stderr.flush()
+        _process.flush()  # the engine writes past these streams
         hooks = ExitHooks(self._class, argv)
         plain, self._replacements = take_replacements([*self._plain_words(argv), *hooks.more_words()])
         words = [word.encode("utf-8", "surrogateescape") for word in plain]
