@@ -1,7 +1,6 @@
-// The configuration, config.json: any text gives a setting, none, or Error(invalid) that names the file. A setting is the
-// text in it or the JSON of it.
-#include "base/configuration.hpp"
-#include "base/json.hpp"
+// The settings in config.json: any text gives settings, or Error(invalid) that names the file, and what is written is read
+// back the same.
+#include "base/settings_file.hpp"
 #include "fuzz.hpp"
 
 namespace mf = metaflow;
@@ -10,25 +9,21 @@ namespace {
 
 const std::string file = "/home/ann/.metaflowconfig/config.json";
 
-/// Whatever is not said to be wrong is an object.
-void check(std::string_view text, const std::optional<std::string>& value) {
-  const auto all = mf::parse_json(text, file);
-  const auto found = all.find("METAFLOW_USER");
-  const bool is_set = found != all.end() && !found->is_null();
-  fuzz::require(is_set == value.has_value());
-  if (!is_set) return;
-  if (found->is_string())
-    fuzz::require(*value == found->get<std::string>());
-  else
-    fuzz::require(mf::dump_json(mf::parse_json(*value, "value")) == *value);
+void check(const mf::Settings& settings) {
+  for (const auto& [key, value] : settings) {
+    const auto text = mf::setting_text(value);
+    fuzz::require(text.has_value() != value.is_null());
+    if (text && !value.is_string()) fuzz::require(mf::dump_json(mf::parse_json(*text, key)) == *text);
+  }
+  const auto document = mf::settings_document(settings);
+  fuzz::require(mf::settings_document(mf::parse_settings(document, file)) == document);
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto text = fuzz::text_of(data, size);
   try {
-    check(text, mf::setting_in_file(text, file, "USER"));
+    check(mf::parse_settings(std::string(fuzz::text_of(data, size)), file));
   } catch (const mf::Error& error) {
     if (error.code() != mf::ErrorCode::invalid) throw;
     fuzz::require(std::string_view(error.what()).find(file) != std::string_view::npos);

@@ -13,12 +13,15 @@
 
 #include "base/files.hpp"
 #include "base/json.hpp"
+#include "base/known_settings.hpp"
+#include "base/settings_file.hpp"
 #include "base/system_error.hpp"
 
 namespace metaflow {
 namespace {
 
 constexpr std::string_view folder_name = ".metaflow";
+constexpr std::string_view prefix = "METAFLOW_";
 
 std::optional<std::string> environment(const std::string& name) {
   const auto* value = std::getenv(name.c_str());
@@ -47,27 +50,58 @@ std::optional<std::string> nearest_folder(std::string_view name) {
   }
 }
 
-std::string key_of(std::string_view name) { return "METAFLOW_" + std::string(name); }
-
-std::optional<std::string> value_in_file(const std::string& path, std::string_view name) {
-  const auto text = read_text_file(path);
-  return text ? setting_in_file(*text, path, name) : std::nullopt;
+std::optional<std::string> value_in_file(const std::string& path, const std::string& key) {
+  const auto settings = read_settings(path);
+  if (!settings) return std::nullopt;
+  const auto found = settings->find(key);
+  return found == settings->end() ? std::nullopt : setting_text(found->second);
 }
 
-std::optional<std::string> home_setting(std::string_view name) {
-  const auto folder = environment("METAFLOW_HOME").value_or(home_directory() + "/.metaflowconfig");
-  const auto profile = environment("METAFLOW_PROFILE").value_or("");
-  const auto path = folder + (profile.empty() ? "/config.json" : "/config_" + profile + ".json");
+/// The file of the profile in use, which must be there if it has a name.
+std::string active_profile_file() {
+  const auto profile = active_profile();
+  auto path = profile_file(profile);
   if (!profile.empty() && !file_size(path)) {
     throw Error(ErrorCode::invalid, "profile '" + profile + "' (METAFLOW_PROFILE) has no file '" + path +
                                         "'; make it or unset METAFLOW_PROFILE");
   }
-  return value_in_file(path, name);
+  return path;
+}
+
+std::optional<std::string> project_file() {
+  const auto folder = nearest_folder(folder_name);
+  if (!folder) return std::nullopt;
+  return *folder + "/config.json";
+}
+
+Configuration::Source environment_source() {
+  Configuration::Source source{.origin = SettingOrigin::environment, .path = {}, .values = {}};
+  for (char** each = environ; *each != nullptr; ++each) {
+    const std::string_view text = *each;
+    const auto equals = text.find('=');
+    if (equals != std::string_view::npos && text.starts_with(prefix))
+      source.values.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return source;
 }
 
 std::string user_name_of(unsigned user_id) {
   const auto* user = ::getpwuid(user_id);
   return user ? user->pw_name : std::to_string(user_id);
+}
+
+Error unreadable(const SettingValue& value, std::string_view name, const std::string& mistake) {
+  return {ErrorCode::invalid, std::string(prefix) + std::string(name) + " (" + value.described_place() + ") " + mistake,
+          "Invalid configuration"};
+}
+
+/// The text of a known setting that has one; Error(invalid) when it is not of the setting's kind.
+std::string readable(const Configuration& configuration, std::string_view name) {
+  const auto value = configuration.find(name);
+  if (!value) return "";
+  if (const auto mistake = mistake_in_value(*find_known_setting(name), value->text))
+    throw unreadable(*value, name, *mistake);
+  return value->text;
 }
 
 LocalRoot describe_root(std::string path, std::string_view sysroot_setting) {
@@ -104,30 +138,92 @@ LocalRoot find_root(std::string_view name, std::string_view sysroot_setting) {
 }  // namespace
 
 std::optional<std::string> setting(std::string_view name) {
-  if (auto value = environment(key_of(name))) return value;
-  if (const auto folder = nearest_folder(folder_name)) {
-    if (auto value = value_in_file(*folder + "/config.json", name)) return value;
+  const auto key = std::string(prefix) + std::string(name);
+  if (auto value = environment(key)) return value;
+  if (const auto path = project_file()) {
+    if (auto value = value_in_file(*path, key)) return value;
   }
-  return home_setting(name);
-}
-
-std::optional<std::string> setting_in_file(std::string_view text, const std::string& path, std::string_view name) {
-  JsonValue values;
-  try {
-    values = parse_json(text, path);
-  } catch (const Error& error) {
-    throw Error(ErrorCode::invalid, std::string(error.what()) + "; correct or remove it");
-  }
-  if (!values.is_object()) throw Error(ErrorCode::invalid, "'" + path + "' should hold one JSON object");
-  const auto found = values.find(key_of(name));
-  if (found == values.end() || found->is_null()) return std::nullopt;
-  return found->is_string() ? found->get<std::string>() : dump_json(*found);
+  return value_in_file(active_profile_file(), key);
 }
 
 bool is_switched_on(std::string_view name, bool otherwise) {
   const auto value = setting(name);
   if (!value) return otherwise;
   return !value->empty() && *value != "0" && *value != "false" && *value != "False";
+}
+
+std::string SettingValue::described_place() const {
+  switch (origin) {
+    case SettingOrigin::environment:
+      return "in the environment";
+    case SettingOrigin::project_file:
+    case SettingOrigin::profile_file:
+      return path;
+    case SettingOrigin::fallback:
+      break;
+  }
+  return "default";
+}
+
+Configuration Configuration::read() {
+  (void)active_profile_file();
+  return read_profile(active_profile());
+}
+
+Configuration Configuration::read_profile(std::string_view profile) {
+  Configuration configuration;
+  configuration.sources_.push_back(environment_source());
+  if (const auto path = project_file()) configuration.add_file(SettingOrigin::project_file, *path);
+  configuration.add_file(SettingOrigin::profile_file, profile_file(profile));
+  return configuration;
+}
+
+void Configuration::add_file(SettingOrigin origin, const std::string& path) {
+  const auto settings = read_settings(path);
+  if (!settings) return;
+  Source source{.origin = origin, .path = path, .values = {}};
+  for (const auto& [key, value] : *settings)
+    if (auto text = setting_text(value)) source.values.emplace(key, std::move(*text));
+  sources_.push_back(std::move(source));
+}
+
+std::vector<SettingValue> Configuration::all_values(std::string_view name) const {
+  const auto key = std::string(prefix) + std::string(name);
+  std::vector<SettingValue> values;
+  for (const auto& source : sources_)
+    if (const auto found = source.values.find(key); found != source.values.end())
+      values.push_back({found->second, source.origin, source.path});
+  return values;
+}
+
+std::optional<SettingValue> Configuration::find(std::string_view name) const {
+  if (auto values = all_values(name); !values.empty()) return values.front();
+  const auto* known = find_known_setting(name);
+  if (known == nullptr || known->fallback.empty()) return std::nullopt;
+  return SettingValue{std::string(known->fallback), SettingOrigin::fallback, ""};
+}
+
+std::optional<std::string> Configuration::text(std::string_view name) const {
+  const auto value = find(name);
+  return value ? std::optional(value->text) : std::nullopt;
+}
+
+bool Configuration::flag(std::string_view name) const { return flag_of(text(name).value_or("")); }
+
+std::int64_t Configuration::integer(std::string_view name) const {
+  const auto value = readable(*this, name);
+  return std::stoll(value);
+}
+
+std::vector<std::string> Configuration::list(std::string_view name) const {
+  const auto value = readable(*this, name);
+  std::vector<std::string> items;
+  if (value.empty()) return items;
+  for (const auto& item : parse_json(value, name)) {
+    if (!item.is_string()) throw unreadable(*find(name), name, "should be a JSON list of strings, not '" + value + "'");
+    items.push_back(item.get<std::string>());
+  }
+  return items;
 }
 
 std::string home_directory() {

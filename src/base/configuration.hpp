@@ -1,8 +1,11 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace metaflow {
 
@@ -11,11 +14,56 @@ namespace metaflow {
 /// `.metaflow`, then the home configuration (`$METAFLOW_HOME`, profile-dependent). Nothing when unset everywhere.
 /// Non-string JSON values come as JSON text. Error(invalid) for a damaged file or a named profile without file.
 std::optional<std::string> setting(std::string_view name);
-/// Value of METAFLOW_NAME in the text of one configuration file, `path`.
-std::optional<std::string> setting_in_file(std::string_view text, const std::string& path, std::string_view name);
 
 /// Whether a setting of that kind is on: when it is neither empty, `0` nor `false`. `otherwise` when it is unset.
 bool is_switched_on(std::string_view name, bool otherwise);
+
+/// Who says what a setting is, in order of precedence.
+enum class SettingOrigin { environment, project_file, profile_file, fallback };
+
+/// A value of a setting, and where it was set.
+struct SettingValue {
+  std::string text;
+  SettingOrigin origin = SettingOrigin::fallback;
+  std::string path;  ///< of the file, if it is of one
+
+  /// `in the environment`, `/home/ann/.metaflowconfig/config.json`, `default`.
+  std::string described_place() const;
+};
+
+/// All settings at one moment: each file is read once.
+class Configuration {
+ public:
+  /// That of this process. Error(invalid) for a damaged file or a named profile without file.
+  static Configuration read();
+  /// The same with another profile; no file of it is fine.
+  static Configuration read_profile(std::string_view profile);
+
+  /// What holds for a setting; a known one has its default when nobody sets it, if that is not empty.
+  std::optional<SettingValue> find(std::string_view name) const;
+  /// All who set it, the one that holds first.
+  std::vector<SettingValue> all_values(std::string_view name) const;
+  std::optional<std::string> text(std::string_view name) const;
+  /// As its known kind says. Error(invalid) that names the place when the text is not of that kind.
+  bool flag(std::string_view name) const;
+  std::int64_t integer(std::string_view name) const;
+  /// Items of a list of strings in JSON.
+  std::vector<std::string> list(std::string_view name) const;
+
+  /// One that sets something: the environment's names with METAFLOW_ alone.
+  struct Source {
+    SettingOrigin origin;
+    std::string path;                           ///< empty for the environment
+    std::map<std::string, std::string> values;  ///< by the whole name
+  };
+  /// In order of precedence; files that are there alone.
+  const std::vector<Source>& sources() const { return sources_; }
+
+ private:
+  void add_file(SettingOrigin origin, const std::string& path);
+
+  std::vector<Source> sources_;
+};
 
 /// `$HOME`, else what the user database says.
 std::string home_directory();
