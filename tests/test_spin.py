@@ -364,7 +364,7 @@ def test_the_decorators_that_count_may_be_configured(project):
     refused = project.run_flow("resumable", *decorated, METAFLOW_SPIN_DISALLOWED_DECORATORS='["environment"]').failed()
     assert "cannot be spun" in refused.stderr
     wrong = project.run_flow("resumable", *decorated, METAFLOW_SPIN_ALLOWED_DECORATORS="timeout").failed()
-    assert "METAFLOW_SPIN_ALLOWED_DECORATORS should be a JSON list" in wrong.stderr
+    assert "METAFLOW_SPIN_ALLOWED_DECORATORS (in the environment) should be a list" in wrong.stderr
 
 
 def test_ctrl_c_stops_a_spun_task(project):

@@ -146,12 +146,6 @@ std::optional<std::string> setting(std::string_view name) {
   return value_in_file(active_profile_file(), key);
 }
 
-bool is_switched_on(std::string_view name, bool otherwise) {
-  const auto value = setting(name);
-  if (!value) return otherwise;
-  return !value->empty() && *value != "0" && *value != "false" && *value != "False";
-}
-
 std::string SettingValue::described_place() const {
   switch (origin) {
     case SettingOrigin::environment:

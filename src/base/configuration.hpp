@@ -15,9 +15,6 @@ namespace metaflow {
 /// Non-string JSON values come as JSON text. Error(invalid) for a damaged file or a named profile without file.
 std::optional<std::string> setting(std::string_view name);
 
-/// Whether a setting of that kind is on: when it is neither empty, `0` nor `false`. `otherwise` when it is unset.
-bool is_switched_on(std::string_view name, bool otherwise);
-
 /// Who says what a setting is, in order of precedence.
 enum class SettingOrigin { environment, project_file, profile_file, fallback };
 

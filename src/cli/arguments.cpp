@@ -160,13 +160,14 @@ class Parser {
             ->trigger_on_parse();
       return;
     }
-    app_.add_option_function<std::string>("--" + option.name,
-                                          [&values, &option](const std::string& value) {
-                                            auto& list = values[option.name];
-                                            if (option.kind == OptionKind::pairs) return add_pair(value, list);
-                                            if (option.kind != OptionKind::repeated) list.clear();
-                                            list.push_back(value);
-                                          })
+    app_.add_option_function<std::string>(
+            (option.short_name.empty() ? "" : "-" + option.short_name + ",") + "--" + option.name,
+            [&values, &option](const std::string& value) {
+              auto& list = values[option.name];
+              if (option.kind == OptionKind::pairs) return add_pair(value, list);
+              if (option.kind != OptionKind::repeated) list.clear();
+              list.push_back(value);
+            })
         ->trigger_on_parse();
   }
 
@@ -212,7 +213,8 @@ class Parser {
 
   bool takes_value(const std::string& word) const {
     return std::any_of(command_.options.begin(), command_.options.end(), [&](const Option& option) {
-      return option.kind != OptionKind::flag && option.kind != OptionKind::pairs && word == "--" + option.name;
+      return option.kind != OptionKind::flag && option.kind != OptionKind::pairs &&
+             (word == "--" + option.name || (!option.short_name.empty() && word == "-" + option.short_name));
     });
   }
 

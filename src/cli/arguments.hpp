@@ -18,7 +18,8 @@ enum class OptionKind { flag, text, integer, repeated, pairs };
 enum class Visibility { shown, accepted };
 
 struct Option {
-  std::string name;  ///< without `--`
+  std::string name;             ///< without `--`
+  std::string short_name = {};  ///< one letter, for `-p`; not for flags
   OptionKind kind = OptionKind::text;
   std::string type = "TEXT";  ///< as help shows it
   std::string help = {};

@@ -105,6 +105,7 @@ int execute_command(Invocation& invocation, const FlowCommand& command, const st
     if (!wants_help) show_banner(invocation);
     invocation.own = parse_arguments(table, words, prefix, Followed::by_arguments, &top);
     if (!invocation.own.help_wanted()) {
+      invocation.starts_run = command.decorators == MoreDecorators::all;
       prepare_flow(invocation, table.name, command.decorators);
       return command.execute(invocation);
     }

@@ -18,7 +18,8 @@ std::string row(const std::string& left, const std::string& help) {
 }
 
 std::string option_row(const Option& option) {
-  std::string left = "--" + option.name;
+  std::string left = option.short_name.empty() ? "" : "-" + option.short_name + ", ";
+  left += "--" + option.name;
   if (!option.off_name.empty()) left += " / --" + option.off_name;
   if (option.kind != OptionKind::flag)
     left += ' ' + (option.choices.empty() ? option.type : fmt::format("[{}]", fmt::join(option.choices, "|")));

@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "base/configuration.hpp"
 #include "base/version.hpp"
+#include "cli/settings_check.hpp"
 
 namespace metaflow::cli {
 namespace {
@@ -22,13 +23,15 @@ Option choice(std::string name, std::string help, std::vector<std::string> choic
 }
 
 /// What the command line, the environment or the configuration says about where things go.
-std::string configured(const Arguments& top, const std::string& option, std::string_view setting_name) {
+std::string configured(const Arguments& top, const Configuration& configuration, const std::string& option,
+                       std::string_view setting_name) {
   if (top.given(option)) return top.text(option);
-  return setting(setting_name).value_or(top.text(option));
+  return configuration.text(setting_name).value_or(top.text(option));
 }
 
-void require_local(const Arguments& top, const std::string& option, std::string_view setting_name) {
-  const auto kind = configured(top, option, setting_name);
+void require_local(const Arguments& top, const Configuration& configuration, const std::string& option,
+                   std::string_view setting_name) {
+  const auto kind = configured(top, configuration, option, setting_name);
   if (kind != "local")
     throw Error(ErrorCode::usage, fmt::format("Invalid value for '--{}': '{}' is not available in this version; only "
                                               "'local' is (METAFLOW_{} or the configuration asks for it).",
@@ -100,12 +103,17 @@ void show_banner(const Invocation& invocation) {
 }
 
 std::string find_datastore_root(const Invocation& invocation, bool announce) {
-  require_local(invocation.top, "datastore", "DEFAULT_DATASTORE");
-  require_local(invocation.top, "metadata", "DEFAULT_METADATA");
-  const auto asked = invocation.top.given("datastore-root") ? invocation.top.optional_text("datastore-root")
-                                                            : setting("DATASTORE_ROOT");
+  const auto& top = invocation.top;
+  // Tasks are started with all of these, and so read no file.
+  const bool is_settled = top.given("datastore") && top.given("metadata") && top.given("datastore-root");
+  const auto configuration = is_settled && !invocation.starts_run ? Configuration() : Configuration::read();
+  if (invocation.starts_run) check_settings(configuration, top, invocation.console);
+  require_local(top, configuration, "datastore", "DEFAULT_DATASTORE");
+  require_local(top, configuration, "metadata", "DEFAULT_METADATA");
+  const auto asked =
+      top.given("datastore-root") ? top.optional_text("datastore-root") : configuration.text("DATASTORE_ROOT");
   if (asked && !asked->empty()) return std::filesystem::absolute(*asked).lexically_normal().string();
-  if (invocation.top.text("mode") == "spin") return checked_root(invocation, find_spin_root(), "spin", announce);
+  if (top.text("mode") == "spin") return checked_root(invocation, find_spin_root(), "spin", announce);
   return checked_root(invocation, find_local_root(), "local", announce);
 }
 

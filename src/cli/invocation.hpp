@@ -20,8 +20,9 @@ struct Invocation {
   FlowProgram program;  ///< as it is to be executed, once `prepare_flow` has been called
   std::string script;   ///< as it was started, for hints the user can type
   Console console = {};
-  Arguments top = {};  ///< options before the command
-  Arguments own = {};  ///< options and arguments of the command
+  Arguments top = {};       ///< options before the command
+  Arguments own = {};       ///< options and arguments of the command
+  bool starts_run = false;  ///< `run`, `resume`, `spin`: what is configured is checked first
 
   const std::string& flow_name() const { return program.flow.name; }
 };

@@ -12,6 +12,7 @@
 #include "base/pipes.hpp"
 #include "base/version.hpp"
 #include "cli/arguments.hpp"
+#include "cli/configure_commands.hpp"
 #include "cli/console.hpp"
 #include "cli/flow_file.hpp"
 #include "cli/help_text.hpp"
@@ -32,8 +33,9 @@ enum class Opening { version, nothing };
 
 struct ProgramCommand {
   Command table;
-  int (*execute)(const Arguments& arguments);
+  int (*execute)(const Arguments& arguments);  ///< null for a command that only has parts
   Opening opening = Opening::version;
+  const std::vector<ProgramCommand>& (*parts)() = nullptr;
 };
 
 const std::vector<ProgramCommand>& program_commands();
@@ -55,17 +57,25 @@ int show_help(const Arguments&) {
 
 int show_version(const Arguments&) { return 0; }  // said before every command
 
-int show_status(const Arguments&) {
-  const auto root = find_local_root();
-  if (!root.exists)
-    throw Error(ErrorCode::not_found,
-                "There is no '.metaflow' in this folder or above it: nothing has run here yet, or it was elsewhere.",
-                "No flows");
+void show_flows(const LocalRoot& root) {
   if (!root.foreign_owner.empty()) print(fmt::format("It belongs to {}.\n", root.foreign_owner));
   print(fmt::format("Working tree found at: \"{}\"\n\n", fs::path(root.path).parent_path().string()));
   const auto flows = metadata::open_local_metadata(root.path)->flows();
   print(flows.empty() ? "No flow has run here yet.\n" : "Available flows:\n");
   for (const auto& flow : std::set<std::string>(flows.begin(), flows.end())) print(fmt::format("* Flow('{}')\n", flow));
+}
+
+int show_status(const Arguments&) {
+  const auto root = find_local_root();
+  if (root.exists) {
+    show_flows(root);
+    print("\n");
+  }
+  print(configuration_status());
+  if (!root.exists)
+    throw Error(ErrorCode::not_found,
+                "There is no '.metaflow' in this folder or above it: nothing has run here yet, or it was elsewhere.",
+                "No flows");
   return 0;
 }
 
@@ -76,11 +86,20 @@ int make_new(const Arguments& arguments) {
   return 0;
 }
 
-const std::vector<ProgramCommand>& tutorial_commands() {
+const std::vector<ProgramCommand>& tutorial_parts() {
   static const std::vector<ProgramCommand> commands = {
       {list_tutorials_command(), list_tutorials},
       {describe_tutorial_command(), describe_tutorial},
       {pull_tutorials_command(), pull_tutorials},
+  };
+  return commands;
+}
+
+const std::vector<ProgramCommand>& configure_parts() {
+  static const std::vector<ProgramCommand> commands = {
+      {configure_aws_command(), configure_aws},           {configure_show_command(), show_configuration},
+      {configure_export_command(), export_configuration}, {configure_import_command(), import_configuration},
+      {configure_reset_command(), reset_configuration},
   };
   return commands;
 }
@@ -92,8 +111,15 @@ const std::vector<ProgramCommand>& program_commands() {
       {list_command(), list_records, Opening::nothing},
       {inspect_command(), inspect_record, Opening::nothing},
       {gc_command(), collect_garbage, Opening::nothing},
-      {{.name = "tutorials", .summary = "List, describe and copy the tutorials."}, nullptr},
-      {{.name = "status", .summary = "List the flows that have run here."}, show_status},
+      {{.name = "tutorials", .summary = "List, describe and copy the tutorials."},
+       nullptr,
+       Opening::version,
+       tutorial_parts},
+      {{.name = "configure", .summary = "Say where runs are stored and steps run: this machine or AWS."},
+       nullptr,
+       Opening::version,
+       configure_parts},
+      {{.name = "status", .summary = "List the flows that have run here, and what is configured."}, show_status},
       {{.name = "version", .summary = "Show the version."}, show_version},
       {{.name = "help", .summary = "Show this message."}, show_help},
   };
@@ -110,11 +136,11 @@ int dispatch(const std::string& parent, const std::vector<ProgramCommand>& comma
                 fmt::format("No such command '{}'.{}", words.front(), did_you_mean(words.front(), names)));
   const auto& command = commands[static_cast<std::size_t>(found - names.begin())];
   const Words rest(words.begin() + 1, words.end());
-  if (command.execute == nullptr && !rest.empty() && rest.front() != "--help")
-    return dispatch(parent + ' ' + command.table.name, tutorial_commands(), rest);
+  if (command.parts != nullptr && !rest.empty() && rest.front() != "--help")
+    return dispatch(parent + ' ' + command.table.name, command.parts(), rest);
   std::vector<Command> tables;
-  if (command.execute == nullptr)
-    for (const auto& each : tutorial_commands()) tables.push_back(each.table);
+  if (command.parts != nullptr)
+    for (const auto& each : command.parts()) tables.push_back(each.table);
   const auto arguments = parse_arguments(command.table, rest, environment_prefix_of(command.table.name));
   if (command.execute != nullptr && !arguments.help_wanted()) return command.execute(arguments);
   print(help_text(parent, command.table, "", tables));

@@ -18,19 +18,6 @@
 namespace metaflow::cli {
 namespace {
 
-/// `["environment", "timeout"]`
-std::vector<std::string> list_setting(const std::string& name, std::vector<std::string> otherwise) {
-  const auto text = setting(name);
-  if (!text || text->empty()) return otherwise;
-  try {
-    return parse_json(*text, "METAFLOW_" + name).get<std::vector<std::string>>();
-  } catch (const std::exception& error) {
-    throw Error(ErrorCode::invalid,
-                fmt::format("METAFLOW_{} should be a JSON list of names of decorators: {}", name, error.what()),
-                "Invalid configuration");
-  }
-}
-
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::ranges::find(names, name) != names.end();
 }
@@ -48,8 +35,9 @@ void refuse_gangs(const model::Flow& flow, const std::string& name) {
 /// Leaves the step those of its decorators that mean something to a task on its own.
 void reduce_decorators(model::Step& step, const Invocation& invocation) {
   if (invocation.own.flag("skip-decorators")) return step.decorators.clear();
-  const auto allowed = list_setting("SPIN_ALLOWED_DECORATORS", {"environment", "timeout"});
-  const auto refused = list_setting("SPIN_DISALLOWED_DECORATORS", {"parallel"});
+  const auto configuration = Configuration::read();
+  const auto allowed = configuration.list("SPIN_ALLOWED_DECORATORS");
+  const auto refused = configuration.list("SPIN_DISALLOWED_DECORATORS");
   std::erase_if(step.decorators, [&](const model::Decorator& decorator) {
     const auto& name = decorator.name;
     if (contains(refused, name))
@@ -97,7 +85,7 @@ runtime::Replacements read_replacements(const std::string& file) {
 
 bool keeps_artifacts(const Arguments& own) {
   if (own.given("persist")) return own.flag("persist");
-  return is_switched_on("SPIN_PERSIST", false);
+  return Configuration::read().flag("SPIN_PERSIST");
 }
 
 runtime::RunOptions spin_options(const Invocation& invocation, const std::string& root, const std::string& step) {

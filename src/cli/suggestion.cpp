@@ -22,10 +22,11 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return table[a.size()][b.size()];
 }
 
+constexpr std::size_t longest = 100;  // nobody mistypes more, and the table grows with the square
+
 }  // namespace
 
 std::string did_you_mean(std::string_view typed, std::span<const std::string> known) {
-  constexpr std::size_t longest = 100;  // nobody mistypes more, and the table grows with the square
   if (typed.empty() || typed.size() > longest) return "";
   const std::string* best = nullptr;
   std::size_t best_distance = 1 + typed.size() / 3;
@@ -36,6 +37,20 @@ std::string did_you_mean(std::string_view typed, std::span<const std::string> kn
     best_distance = far;
   }
   return best == nullptr ? "" : " Did you mean '" + *best + "'?";
+}
+
+std::string slip_in(std::string_view typed, std::span<const std::string> known) {
+  const std::string* best = nullptr;
+  std::size_t best_distance = 2 + typed.size() / 6;
+  for (const auto& word : known) {
+    // Without so many changes the lengths cannot differ more.
+    if (std::max(word.size(), typed.size()) - std::min(word.size(), typed.size()) >= best_distance) continue;
+    const auto far = distance(typed, word);
+    if (far >= best_distance) continue;
+    best = &word;
+    best_distance = far;
+  }
+  return best == nullptr ? "" : *best;
 }
 
 }  // namespace metaflow::cli

@@ -17,5 +17,13 @@ TEST(DidYouMean, TakesABeginningForTheWord) {
 TEST(DidYouMean, KeepsSilentWhenNothingIsNear) { EXPECT_EQ(did_you_mean("frobnicate", commands), ""); }
 TEST(DidYouMean, IsNotTroubledByVeryLongWords) { EXPECT_EQ(did_you_mean(std::string(1 << 20, 'x'), commands), ""); }
 
+TEST(SlipIn, IsNearerThanWhatMayBeMeant) {
+  const std::vector<std::string> settings = {"USER", "DATASTORE_SYSROOT_S3", "BATCH_JOB_QUEUE"};
+  EXPECT_EQ(slip_in("DATATOOLS_SYSROOT_S3", settings), "DATASTORE_SYSROOT_S3");
+  EXPECT_EQ(slip_in("BATCH_JOBQUEUE", settings), "BATCH_JOB_QUEUE");
+  EXPECT_EQ(slip_in("BATCH", settings), "");
+  EXPECT_EQ(slip_in("PAGER", settings), "");
+}
+
 }  // namespace
 }  // namespace metaflow::cli

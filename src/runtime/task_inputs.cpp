@@ -135,7 +135,11 @@ std::vector<ForeachFrame> foreach_stack_of(const model::Flow& flow, const model:
   return frames;
 }
 
-bool tells_foreach_items() { return is_switched_on("INCLUDE_FOREACH_STACK", true); }
+bool tells_foreach_items() {
+  // Read once: a task asks it more than once, and each time would look for the same files.
+  static const bool tells = Configuration::read().flag("INCLUDE_FOREACH_STACK");
+  return tells;
+}
 
 std::string foreach_execution_path(const std::vector<ForeachFrame>& frames) {
   std::string path;
