@@ -367,7 +367,7 @@ def test_help_reads_no_configuration_and_a_run_few_times(project):
     project.root().mkdir()
     assert opened_configurations(project, program("single"), "--help") == 0
     assert opened_configurations(project, program("single"), "run", "--help") == 0
-    assert opened_configurations(project, program("single"), "run") <= 18
+    assert opened_configurations(project, program("single"), "run") <= 14
 
 
 # The wizard
