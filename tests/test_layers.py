@@ -13,11 +13,10 @@ RESTS_ON = {
     "base": ["include"],  # for Error, the one exception type
     "model": ["base"],
     "flow": ["model"],  # what the headers of the C++ flow API leave to the library
-    "net": ["base"],
-    "aws": ["net"],
-    "storage": ["aws"],
+    "network": ["base"],
+    "storage": ["base"],
     "datastore": ["storage", "model"],
-    "metadata": ["net", "model"],
+    "metadata": ["model"],
     "runtime": ["datastore", "metadata"],
     "package": ["datastore"],
     "compute": ["runtime", "package"],
@@ -25,7 +24,6 @@ RESTS_ON = {
     "gc": ["datastore", "metadata"],
     "cli": ["compute", "client", "gc"],
     "capi": ["cli"],
-    "service": ["metadata", "net"],
 }
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
