@@ -39,7 +39,8 @@ Retry::Random random_fractions() {
 
 std::optional<std::int64_t> read_http_date(std::string_view text) {
   std::tm parts{};
-  const auto* end = ::strptime(std::string(text).c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  const std::string whole(text);
+  const auto* end = ::strptime(whole.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
   if (!end || *end != '\0') return std::nullopt;
   return ::timegm(&parts);
 }
