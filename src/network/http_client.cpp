@@ -13,6 +13,7 @@
 
 #include <metaflow/error.hpp>
 
+#include "base/lower_case.hpp"
 #include "base/system_error.hpp"
 
 namespace metaflow::network {
@@ -60,13 +61,6 @@ CurlList header_list(const Headers& headers) {
     append(list, header.second.empty() ? header.first + ";" : header.first + ": " + header.second);
   }
   return list;
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (auto& c : result)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return result;
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -388,7 +382,7 @@ class HttpClient::Handle {
     }
     const auto colon = line.find(':');
     if (colon == std::string_view::npos) return;
-    response_.headers.emplace_back(lower(line.substr(0, colon)), trimmed(line.substr(colon + 1)));
+    response_.headers.emplace_back(lower_case(line.substr(0, colon)), trimmed(line.substr(colon + 1)));
     if (response_.headers.back().first == "content-length") expect(response_.headers.back().second);
   }
 
