@@ -14,6 +14,7 @@ RESTS_ON = {
     "model": ["base"],
     "flow": ["model"],  # what the headers of the C++ flow API leave to the library
     "network": ["base"],
+    "aws": ["network"],
     "storage": ["base"],
     "datastore": ["storage", "model"],
     "metadata": ["model"],
