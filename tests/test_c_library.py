@@ -35,7 +35,7 @@ def flow(description, given=None) -> engine.Handle:
 
 
 def test_the_version_is_told():
-    assert engine.library().metaflow_abi_version() == 1000
+    assert engine.library().metaflow_abi_version() == 1001
     assert b"+cpp." in engine.library().metaflow_version()
 
 

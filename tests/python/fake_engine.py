@@ -65,6 +65,11 @@ class FakeTask:
         self.loads.append(name.decode())
         return _Buffer(pickle.dumps(self.sources[source].artifacts[name.decode()], 4))
 
+    def ask_if_any(self, function, _, source, name, index):
+        assert function == "metaflow_task_load_item"
+        items = self.sources[source].artifacts[name.decode()]
+        return _Buffer(pickle.dumps(items[index], 4)) if isinstance(items, list) else None
+
     def perform(self, function, _, *arguments):
         if function == "metaflow_task_pass":
             name, source, source_name = arguments
@@ -116,7 +121,7 @@ def run_step(
         "parallel": None,
     }
     task = FakeTask(Left(dict(inherited or {})), list(inputs), current, is_full)
-    for name in ("ask_json", "ask", "perform", "store_artifacts"):
+    for name in ("ask_json", "ask", "ask_if_any", "perform", "store_artifacts"):
         monkeypatch.setattr(_engine, name, getattr(task, name))
     monkeypatch.setattr(_engine, "library", lambda: task)
     node = node_of(step, steps_of(flow_class)[step])
