@@ -34,7 +34,7 @@ def without(story: dict, *members: str) -> dict:
         ("crowded", ["logs"]),  # processes of its own write to them; a test below looks at them
         ("lone", []),
         ("gang", ["logs"]),  # each node has its own, and not one for all
-        ("turns", []),
+        ("turns", ["id"]),  # as well
         ("caught_end", []),
         ("projects", []),
     ],

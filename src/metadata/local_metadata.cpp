@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -135,6 +136,9 @@ class LocalMetadata final : public Metadata {
   RunRecord write_run(const std::string& flow, const std::string& run, const std::set<std::string>& tags,
                       std::int64_t created_ms);
   std::int64_t now_ms() const { return clock_.now_microseconds() / 1000; }
+  /// For what a task leaves: not before a task that was added here, as those that `resume` takes over are dated one
+  /// millisecond after another, faster than the clock goes.
+  std::int64_t now_for_task_ms() const { return std::max(now_ms(), newest_task_ms_.load()); }
   /// Folder of a flow, run, step or task. Error(invalid) for parts that would lead elsewhere.
   std::string folder(std::initializer_list<std::string_view> parts) const;
   std::vector<Child> children(const std::string& folder) const;
@@ -143,6 +147,7 @@ class LocalMetadata final : public Metadata {
   void add_datum(const RunRecord& run, const Place& place, const std::string& meta, Datum datum);
 
   const std::string root_;
+  std::atomic<std::int64_t> newest_task_ms_ = 0;
   Clock& clock_;
   const std::set<std::string> more_system_tags_;
 };
@@ -237,6 +242,9 @@ void LocalMetadata::require_run(const RunRecord& run) const {
 void LocalMetadata::add_task(const RunRecord& run, const std::string& step, const std::string& task,
                              std::int64_t created_ms, const std::vector<Datum>& data) {
   require_run(run);
+  auto newest = newest_task_ms_.load();
+  while (newest < created_ms && !newest_task_ms_.compare_exchange_weak(newest, created_ms)) {
+  }
   const auto step_file = folder({run.flow, run.run, step}) + std::string(self_file);
   // Of thousands of tasks one makes the step; looking is cheaper than trying. Two that meet write the same.
   if (!file_size(step_file)) {
@@ -274,7 +282,7 @@ void LocalMetadata::add_data(const RunRecord& run, const std::string& step, cons
                              const std::vector<Datum>& data) {
   const auto meta = folder({run.flow, run.run, step, task}) + "/_meta/";
   const Place place{.flow = run.flow, .run = run.run, .step = step, .task = task};
-  auto now = now_ms();
+  auto now = now_for_task_ms();
   if (!data.empty() && data.front().attempt.value_or(0) > 0) {
     // Readers go by the newest data, and the clock may have been set back since the attempt before.
     const auto earlier = this->data(run.flow, run.run, step, task);
@@ -291,7 +299,7 @@ void LocalMetadata::add_artifacts(const RunRecord& run, const std::string& step,
                                   const std::string& ds_type, const std::string& ds_root) {
   const auto start = folder({run.flow, run.run, step, task}) + "/_meta/" + std::to_string(attempt) + "_artifact_";
   const Place place{.flow = run.flow, .run = run.run, .step = step, .task = task};
-  const PointerTexts texts(run, place, attempt, ds_type, ds_root, now_ms());
+  const PointerTexts texts(run, place, attempt, ds_type, ds_root, now_for_task_ms());
   for (const auto& [name, reference] : artifacts) {
     // In place: nobody reads the pointers of an attempt before its attempt-done, which is written after them.
     write_file_in_place(start + name + ".json", texts.text(name, reference));

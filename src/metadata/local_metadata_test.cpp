@@ -81,6 +81,16 @@ TEST_F(LocalMetadata, NobodyCanTellWhetherARunOfOfficialMetaflowIsHeld) {
   EXPECT_EQ(metadata->is_held(run), std::nullopt);
 }
 
+TEST_F(LocalMetadata, NothingThatATaskLeavesIsOlderThanTheTask) {
+  const auto run = metadata_->create_run("Lin", {});
+  const auto later = run.created_ms + 1000;
+  metadata_->add_task(run, "start", "1", later, {});
+  metadata_->add_artifacts(run, "start", "1", 0, {{"_task_ok", {}}}, "local", root_);
+  metadata_->add_data(run, "start", "1", {{.field = "attempt-done", .value = "0", .attempt = 0}});
+  EXPECT_GE(metadata_->artifact("Lin", run.run, "start", "1", 0, "_task_ok")->created_ms, later);
+  EXPECT_GE(metadata_->newest_datum("Lin", run.run, "start", "1", "attempt-done")->created_ms, later);
+}
+
 TEST_F(LocalMetadata, ARunIsNumberedByItsMicrosecond) {
   const auto run = metadata_->create_run("Lin", {"foo", "a:b"});
   EXPECT_EQ(run.run, "1795443040916463");

@@ -56,6 +56,12 @@ def become_task() -> None:
     _reseed_numpy()
 
 
+def begin_task() -> None:
+    """The same in a process of its own: what is printed is seen at once, as the body may end it at any moment."""
+    _renew_streams()
+    refresh_environment()
+
+
 def leave() -> None:
     """What the end of an interpreter does: waits for threads, calls what is registered, writes what is buffered."""
     threading._shutdown()  # type: ignore[attr-defined]  # what the interpreter itself calls at its end

@@ -221,7 +221,7 @@ class Program:
             if self._is_forked:
                 _process.become_task()
             else:
-                _process.refresh_environment()
+                _process.begin_task()
             node = self._nodes[index]
             decorators = {each.name: each.attributes for each in self._decorators[node.name]}
             attempt = Attempt(
