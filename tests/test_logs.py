@@ -100,7 +100,10 @@ def test_following_ends_with_a_sentence_when_the_scheduler_is_killed(project, ta
 
 
 def test_following_the_task_of_a_killed_run_shows_what_there_is_and_ends(project, talk):
+    following = talk.follow("--stderr")
+    assert line_of(following) == "warning"  # so it is stored
     talk.process.kill()
+    project.finish(following)
     wait_for_end(talk.process.pid, DEADLINE)
     ended = project.finish(talk.follow("--stderr")).succeeded()
     assert ended.stdout == "warning\n"
