@@ -8,9 +8,8 @@ from typing import Any, Dict, List
 
 from . import _engine
 
-_FOLDER = (
-    ".mf_code/metaflow"  #: in the package; `PYTHONPATH=.mf_code python3 flow.py` starts the flow where it is unpacked
-)
+#: In the package; `PYTHONPATH=.mf_code python3 flow.py` starts the flow where it is unpacked.
+_FOLDER = ".mf_code/metaflow"
 _SUFFIXES = [".py", ".R", ".RDS"]
 
 

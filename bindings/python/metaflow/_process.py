@@ -87,12 +87,12 @@ def _restore_signals() -> None:
 
 
 def _renew_streams() -> None:
-    # Declared as final; in a forked task they are to be those of a fresh interpreter.
-    sys.stdin = sys.__stdin__ = _prepared_stdin or _stdin()  # type: ignore[misc]
+    # In a forked task they are to be those of a fresh interpreter.
+    sys.stdin = sys.__stdin__ = _prepared_stdin or _stdin()  # type: ignore[misc]  # declared as final
     # Streams that the flow has put in place of these stay.
     own_stdout, own_stderr = sys.stdout is sys.__stdout__, sys.stderr is sys.__stderr__
-    sys.__stdout__ = _output(1, sys.__stdout__)  # type: ignore[misc]
-    sys.__stderr__ = _output(2, sys.__stderr__)  # type: ignore[misc]
+    sys.__stdout__ = _output(1, sys.__stdout__)  # type: ignore[misc]  # declared as final
+    sys.__stderr__ = _output(2, sys.__stderr__)  # type: ignore[misc]  # declared as final
     if own_stdout:
         sys.stdout = sys.__stdout__
     if own_stderr:
