@@ -2,15 +2,10 @@
 #
 # One folder of src/ as one static library metaflow_NAME, and its *_test.cpp files as one test program NAME_test.
 # Header-only while the folder holds no sources. METAFLOW_LAYER_OBJECTS and METAFLOW_LAYER_DEPENDS collect
-# what the shared library is made of: all of each layer, and the libraries outside that they rest on. An APART layer is not in it:
-# METAFLOW_APART_OBJECTS and METAFLOW_APART_DEPENDS are those of the cloud module.
+# what the shared library is made of: all of each layer, and the libraries outside that they rest on. An APART layer is not in it.
 function(metaflow_layer name)
   cmake_parse_arguments(LAYER "APART" "" "DEPENDS" ${ARGN})
   set(folder ${PROJECT_SOURCE_DIR}/src/${name})
-  set(collected METAFLOW_LAYER)
-  if(LAYER_APART)
-    set(collected METAFLOW_APART)
-  endif()
   file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp)
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
@@ -20,15 +15,19 @@ function(metaflow_layer name)
     add_library(metaflow_${name} STATIC ${sources})
     set(scope PUBLIC)
     metaflow_warnings(metaflow_${name})
-    set(${collected}_OBJECTS ${${collected}_OBJECTS} "$<TARGET_OBJECTS:metaflow_${name}>" PARENT_SCOPE)
+    if(NOT LAYER_APART)
+      set(METAFLOW_LAYER_OBJECTS ${METAFLOW_LAYER_OBJECTS} "$<TARGET_OBJECTS:metaflow_${name}>" PARENT_SCOPE)
+    endif()
   else()
     add_library(metaflow_${name} INTERFACE)
     set(scope INTERFACE)
   endif()
   target_include_directories(metaflow_${name} ${scope} ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(metaflow_${name} ${scope} ${LAYER_DEPENDS})
-  list(FILTER LAYER_DEPENDS EXCLUDE REGEX "^metaflow_")
-  set(${collected}_DEPENDS ${${collected}_DEPENDS} ${LAYER_DEPENDS} PARENT_SCOPE)
+  if(NOT LAYER_APART)
+    list(FILTER LAYER_DEPENDS EXCLUDE REGEX "^metaflow_")
+    set(METAFLOW_LAYER_DEPENDS ${METAFLOW_LAYER_DEPENDS} ${LAYER_DEPENDS} PARENT_SCOPE)
+  endif()
 
   if(METAFLOW_TESTS AND tests)
     add_executable(${name}_test ${tests})

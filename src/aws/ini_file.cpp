@@ -4,18 +4,12 @@
 
 #include <metaflow/error.hpp>
 
-#include "base/lower_case.hpp"
+#include "base/text.hpp"
 
 namespace metaflow::aws {
 namespace {
 
 constexpr std::string_view blanks = " \t\r\f\v";
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(blanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
 
 class Parser {
  public:

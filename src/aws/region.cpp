@@ -1,6 +1,6 @@
 #include "aws/region.hpp"
 
-#include "base/lower_case.hpp"
+#include "base/text.hpp"
 
 namespace metaflow::aws {
 namespace {

@@ -9,7 +9,7 @@
 
 #include <metaflow/error.hpp>
 
-#include "base/lower_case.hpp"
+#include "base/text.hpp"
 
 namespace metaflow::aws {
 namespace {

@@ -21,8 +21,6 @@ namespace metaflow {
 namespace {
 
 constexpr std::string_view folder_name = ".metaflow";
-constexpr std::string_view prefix = "METAFLOW_";
-
 std::optional<std::string> environment(const std::string& name) {
   const auto* value = std::getenv(name.c_str());
   if (!value) return std::nullopt;
@@ -79,7 +77,7 @@ Configuration::Source environment_source() {
   for (char** each = environ; *each != nullptr; ++each) {
     const std::string_view text = *each;
     const auto equals = text.find('=');
-    if (equals != std::string_view::npos && text.starts_with(prefix))
+    if (equals != std::string_view::npos && text.starts_with(setting_prefix))
       source.values.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
   return source;
@@ -91,7 +89,7 @@ std::string user_name_of(unsigned user_id) {
 }
 
 Error unreadable(const SettingValue& value, std::string_view name, const std::string& mistake) {
-  return {ErrorCode::invalid, std::string(prefix) + std::string(name) + " (" + value.described_place() + ") " + mistake,
+  return {ErrorCode::invalid, setting_key(name) + " (" + value.described_place() + ") " + mistake,
           "Invalid configuration"};
 }
 
@@ -138,7 +136,7 @@ LocalRoot find_root(std::string_view name, std::string_view sysroot_setting) {
 }  // namespace
 
 std::optional<std::string> setting(std::string_view name) {
-  const auto key = std::string(prefix) + std::string(name);
+  const auto key = setting_key(name);
   if (auto value = environment(key)) return value;
   if (const auto path = project_file()) {
     if (auto value = value_in_file(*path, key)) return value;
@@ -182,7 +180,7 @@ void Configuration::add_file(SettingOrigin origin, const std::string& path) {
 }
 
 std::vector<SettingValue> Configuration::all_values(std::string_view name) const {
-  const auto key = std::string(prefix) + std::string(name);
+  const auto key = setting_key(name);
   std::vector<SettingValue> values;
   for (const auto& source : sources_)
     if (const auto found = source.values.find(key); found != source.values.end())

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <utility>
 
 #include <metaflow/error.hpp>
 
 #include "base/json.hpp"
+#include "base/text.hpp"
 
 namespace metaflow {
 namespace {
@@ -267,6 +267,8 @@ bool is_json_collection(const std::string& text) {
 
 }  // namespace
 
+std::string setting_key(std::string_view name) { return std::string(setting_prefix) + std::string(name); }
+
 std::span<const KnownSetting> known_settings() { return table; }
 
 const KnownSetting* find_known_setting(std::string_view name) {
@@ -321,8 +323,7 @@ std::optional<std::string> mistake_in_value(const KnownSetting& setting, const s
 }
 
 bool flag_of(std::string_view text) {
-  std::string lower;
-  for (const unsigned char c : text) lower += static_cast<char>(std::tolower(c));
+  const auto lower = lower_case(text);
   return !lower.empty() && lower != "0" && lower != "false";
 }
 

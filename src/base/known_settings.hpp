@@ -8,6 +8,11 @@
 
 namespace metaflow {
 
+/// What the names of all settings begin with, in the environment and in files.
+inline constexpr std::string_view setting_prefix = "METAFLOW_";
+/// The whole name there of the setting NAME.
+std::string setting_key(std::string_view name);
+
 /// How the text of a setting is read: `flag` is false for `0`, `false` and nothing, in any case, and true otherwise; `json`
 /// is an object or a list.
 enum class SettingKind { text, flag, integer, json };

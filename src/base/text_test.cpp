@@ -9,12 +9,19 @@
 #include "base/clock.hpp"
 #include "base/hash.hpp"
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "base/utf8.hpp"
 
 namespace metaflow {
 namespace {
 
 using testing::HasSubstr;
+
+TEST(Text, IsTrimmedAndMadeSmallByAsciiAlone) {
+  EXPECT_EQ(trimmed(" \t\n\v\f\r a b \r\n"), "a b");
+  EXPECT_EQ(trimmed(" \n"), "");
+  EXPECT_EQ(lower_case("S\xc3\x84 Z-9"), "s\xc3\x84 z-9");
+}
 
 TEST(Utf8, AcceptsWhatIsTextAndNothingElse) {
   for (const auto* text : {"", "plain", "caf\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"}) {

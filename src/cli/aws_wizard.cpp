@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/known_settings.hpp"
+#include "base/text.hpp"
 #include "cli/aws_names.hpp"
 #include "cli/help_text.hpp"
 #include "cli/suggestion.hpp"
@@ -20,7 +21,6 @@ namespace {
 
 using Mistake = std::optional<std::string>;
 
-const std::string prefix = "METAFLOW_";
 constexpr std::string_view datastore_root = "DATASTORE_SYSROOT_S3";
 constexpr std::string_view queue_name = "BATCH_JOB_QUEUE";
 constexpr std::string_view job_role = "ECS_S3_ACCESS_IAM_ROLE";
@@ -58,13 +58,6 @@ std::optional<std::size_t> number_in(const std::string& text, std::size_t most) 
   return is_number && number >= 1 && number <= most ? std::optional(number) : std::nullopt;
 }
 
-std::string trimmed(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r\n";
-  const auto start = text.find_first_not_of(blanks);
-  if (start == std::string_view::npos) return "";
-  return std::string(text.substr(start, text.find_last_not_of(blanks) - start + 1));
-}
-
 class Wizard {
  public:
   Wizard(const AwsSetup& setup, Dialogue& dialogue) : setup_(setup), dialogue_(dialogue), settings_(setup.stored) {}
@@ -83,15 +76,15 @@ class Wizard {
   void say(std::string_view text) { dialogue_.say(text); }
 
   std::optional<std::string> stored(std::string_view name) const {
-    const auto found = setup_.stored.find(prefix + std::string(name));
+    const auto found = setup_.stored.find(setting_key(name));
     return found == setup_.stored.end() ? std::nullopt : setting_text(found->second);
   }
   std::optional<std::string> chosen(std::string_view name) const {
-    const auto found = settings_.find(prefix + std::string(name));
+    const auto found = settings_.find(setting_key(name));
     return found == settings_.end() ? std::nullopt : setting_text(found->second);
   }
-  void set(std::string_view name, const std::string& value) { settings_[prefix + std::string(name)] = value; }
-  void remove(std::string_view name) { settings_.erase(prefix + std::string(name)); }
+  void set(std::string_view name, const std::string& value) { settings_[setting_key(name)] = value; }
+  void remove(std::string_view name) { settings_.erase(setting_key(name)); }
 
   void introduce() {
     if (asks()) say("Enter takes what is in [brackets], '-' removes it; Ctrl-C leaves everything as it is.");
@@ -352,7 +345,7 @@ class Wizard {
   std::string typed(const Question& question) {
     const auto value = chosen(question.name);
     auto offer = value ? fmt::format(" [{}]", *value) : std::string(question.is_needed ? "" : " [none]");
-    return trimmed(dialogue_.ask(fmt::format("METAFLOW_{}{}: ", question.name, offer)));
+    return std::string(trimmed(dialogue_.ask(fmt::format("METAFLOW_{}{}: ", question.name, offer))));
   }
 
   /// Whether the answer will do.
@@ -383,7 +376,7 @@ class Wizard {
 
   bool ask_yes_no(std::string_view question, bool otherwise) {
     for (;;) {
-      const auto answer = trimmed(dialogue_.ask(fmt::format("{} [{}]: ", question, otherwise ? "Y/n" : "y/N")));
+      const std::string answer(trimmed(dialogue_.ask(fmt::format("{} [{}]: ", question, otherwise ? "Y/n" : "y/N"))));
       if (answer.empty()) return otherwise;
       if (answer == "y" || answer == "Y" || answer == "yes") return true;
       if (answer == "n" || answer == "N" || answer == "no") return false;
@@ -429,7 +422,7 @@ std::map<std::string, std::string> parse_given_settings(const std::vector<std::s
     if (equals == std::string::npos)
       throw Error(ErrorCode::usage, fmt::format("--set takes KEY=VALUE, not '{}'.", text));
     auto name = text.substr(0, equals);
-    if (name.starts_with(prefix)) name.erase(0, prefix.size());
+    if (name.starts_with(setting_prefix)) name.erase(0, setting_prefix.size());
     const auto value = text.substr(equals + 1);
     const auto* known = find_known_setting(name);
     if (known == nullptr) {
@@ -451,7 +444,7 @@ Settings choose_aws_settings(const AwsSetup& setup, std::string_view file, Dialo
 }
 
 std::string setting_line(std::string_view key, const std::string& text, Secrets secrets) {
-  const auto name = key.starts_with(prefix) ? key.substr(prefix.size()) : key;
+  const auto name = key.starts_with(setting_prefix) ? key.substr(setting_prefix.size()) : key;
   const bool is_masked = secrets == Secrets::masked && is_secret_setting(name) && !text.empty();
   return fmt::format("{}={}", key, is_masked ? "********" : text);
 }

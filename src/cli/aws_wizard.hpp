@@ -40,8 +40,8 @@ std::map<std::string, std::string> parse_given_settings(const std::vector<std::s
 /// Error(usage) when something needed is neither given, stored nor asked, Error(cancelled) when the user does not want it.
 Settings choose_aws_settings(const AwsSetup& setup, std::string_view file, Dialogue& dialogue);
 
-/// `METAFLOW_USER=ann`, for people: what is secret is masked unless `shows_secrets`.
 enum class Secrets { masked, shown };
+/// `METAFLOW_USER=ann`, for people; the values of secret settings are masked or shown.
 std::string setting_line(std::string_view key, const std::string& text, Secrets secrets);
 
 }  // namespace metaflow::cli

@@ -20,8 +20,6 @@
 namespace metaflow::cli {
 namespace {
 
-constexpr std::string_view prefix = "METAFLOW_";
-
 Option profile_option() {
   return {.name = "profile",
           .short_name = "p",
@@ -86,8 +84,8 @@ std::set<std::string> names_in_use(const Configuration& configuration) {
   std::set<std::string> names;
   for (const auto& source : configuration.sources())
     for (const auto& [key, value] : source.values) {
-      if (!key.starts_with(prefix)) continue;
-      const auto name = key.substr(prefix.size());
+      if (!key.starts_with(setting_prefix)) continue;
+      const auto name = key.substr(setting_prefix.size());
       if (!source.path.empty() || find_known_setting(name) != nullptr) names.insert(name);
     }
   return names;
@@ -97,7 +95,7 @@ std::set<std::string> names_in_use(const Configuration& configuration) {
 std::string origin_table(const Configuration& configuration, Secrets secrets) {
   Table table({{"SETTING"}, {"VALUE"}, {"SET BY"}});
   for (const auto& name : names_in_use(configuration)) {
-    auto shown = std::string(prefix) + name;
+    auto shown = setting_key(name);
     for (const auto& value : configuration.all_values(name)) {
       table.add({shown, shown_value(name, value.text, secrets), value.described_place()});
       shown = "  instead of";
@@ -112,7 +110,7 @@ std::string reference(const Configuration& configuration, Secrets secrets) {
     const auto topic = known->topic;
     Table table({{"SETTING"}, {"VALUE"}, {"MEANING"}});
     for (; known != known_settings().end() && known->topic == topic; ++known)
-      table.add({std::string(prefix) + std::string(known->name),
+      table.add({setting_key(known->name),
                  shown_value(known->name, configuration.text(known->name).value_or("-"), secrets),
                  std::string(known->meaning)});
     text += fmt::format("{}{}\n{}", text.empty() ? "" : "\n", topic_title(topic), table.text());
@@ -265,7 +263,7 @@ std::string configuration_status() {
     if (!value) continue;
     const auto place =
         value->origin == SettingOrigin::profile_file ? "" : fmt::format("   ({})", value->described_place());
-    lines += setting_line(std::string(prefix) + name, value->text, Secrets::masked) + place + '\n';
+    lines += setting_line(setting_key(name), value->text, Secrets::masked) + place + '\n';
   }
   return lines;
 }

@@ -11,8 +11,6 @@
 namespace metaflow::cli {
 namespace {
 
-constexpr std::string_view prefix = "METAFLOW_";
-
 /// A setting that asks for something that is not built, as any value of it does, or one value.
 struct NotBuilt {
   std::string_view name;
@@ -64,8 +62,8 @@ std::vector<std::string> mistyped_settings(const Configuration& configuration) {
   std::vector<std::string> lines;
   for (const auto& source : configuration.sources())
     for (const auto& [key, value] : source.values) {
-      const bool has_prefix = key.starts_with(prefix);
-      const auto name = has_prefix ? std::string_view(key).substr(prefix.size()) : std::string_view(key);
+      const bool has_prefix = key.starts_with(setting_prefix);
+      const auto name = has_prefix ? std::string_view(key).substr(setting_prefix.size()) : std::string_view(key);
       const bool is_known = find_known_setting(name) != nullptr;
       if (has_prefix && (is_known || is_own_variable(name))) continue;
       const auto meant = is_known ? std::string(name) : slip_in(name, names);

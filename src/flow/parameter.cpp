@@ -6,6 +6,7 @@
 #include <metaflow/error.hpp>
 
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "base/utf8.hpp"
 
 namespace metaflow::detail {
@@ -14,13 +15,6 @@ namespace {
 [[noreturn]] void refuse(std::string_view option, std::string_view text, const std::string& expected) {
   throw Error(ErrorCode::usage,
               "Invalid value for '--" + std::string(option) + "': '" + sanitized_utf8(text) + "' is not " + expected);
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r\n";
-  const auto first = text.find_first_not_of(blanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
 /// The number in `text`, nothing when it is none or does not fit.
@@ -53,8 +47,7 @@ std::optional<std::string> find_url(const Value& value) {
 }  // namespace
 
 bool parse_boolean(std::string_view option, std::string_view text) {
-  std::string word;
-  for (const char c : trimmed(text)) word += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  const auto word = lower_case(trimmed(text));
   for (const auto* yes : {"true", "t", "1", "yes", "y", "on"})
     if (word == yes) return true;
   for (const auto* no : {"false", "f", "0", "no", "n", "off"})

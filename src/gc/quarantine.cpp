@@ -9,6 +9,7 @@
 
 #include "base/files.hpp"
 #include "base/json.hpp"
+#include "base/text.hpp"
 
 namespace metaflow::gc {
 namespace {
@@ -32,12 +33,6 @@ void count_tree(const std::string& folder, Usage& usage) {
 
 /// `ab/abcd…`
 std::string blob_path(std::string_view key) { return fmt::format("{}/{}", key.substr(0, 2), key); }
-
-/// Id of the run that `latest_run` names, as it stands in the file.
-std::string trimmed(std::string text) {
-  text.erase(text.find_last_not_of(" \r\n\t") + 1);
-  return text;
-}
 
 std::string manifest_text(const FlowContents& contents, const Plan& plan, const std::optional<std::string>& latest) {
   std::vector<std::string> runs;

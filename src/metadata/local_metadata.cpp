@@ -14,6 +14,7 @@
 #include "base/configuration.hpp"
 #include "base/files.hpp"
 #include "base/system_error.hpp"
+#include "base/text.hpp"
 #include "base/version.hpp"
 #include "metadata/local_records.hpp"
 #include "metadata/metadata.hpp"
@@ -313,11 +314,9 @@ void LocalMetadata::set_latest_run(const std::string& flow, const std::string& r
 // ---- Reading
 
 std::optional<std::string> LocalMetadata::latest_run(const std::string& flow) const {
-  auto text = read_text_file(folder({flow}) + "/latest_run");
-  if (!text) return std::nullopt;
-  text->erase(text->find_last_not_of(" \r\n\t") + 1);
-  if (text->empty()) return std::nullopt;
-  return text;
+  const auto text = read_text_file(folder({flow}) + "/latest_run");
+  if (!text || trimmed(*text).empty()) return std::nullopt;
+  return std::string(trimmed(*text));
 }
 
 std::vector<LocalMetadata::Child> LocalMetadata::children(const std::string& folder) const {

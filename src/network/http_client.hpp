@@ -138,7 +138,6 @@ class HttpClient {
   void sleep(std::chrono::milliseconds duration);
 
  private:
-  class Handle;
   class Loop;
   struct Pool;
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.hpp"
 #include "base/pipes.hpp"
+#include "base/text.hpp"
 #include "base/utf8.hpp"
 
 namespace metaflow::runtime {
@@ -19,13 +20,6 @@ constexpr const char* bold = "\033[1m";
 constexpr const char* red = "\033[31m";
 constexpr const char* reset = "\033[0m";
 constexpr const char* erase_line = "\r\033[K";
-
-std::string_view stripped(std::string_view text) {
-  constexpr const char* white_space = " \t\n\v\f\r";
-  const auto first = text.find_first_not_of(white_space);
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(white_space) - first + 1);
-}
 
 }  // namespace
 
@@ -54,7 +48,7 @@ void RunLog::task_line(std::string_view time, std::string_view head, std::string
   lines_.append("[").append(head).append("]");
   colour(reset);
   lines_ += ' ';
-  text = stripped(text);
+  text = trimmed(text);
   is_utf8(text) ? end_line(text, tone) : end_line(sanitized_utf8(text), tone);
 }
 

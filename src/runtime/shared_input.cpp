@@ -27,6 +27,7 @@ void SharedInput::read(const TaskRequest& request) {
   // What is asked of a source once, it keeps: the tasks find it in their copy.
   const auto& source = *task_->source;
   source.foreach_stack();
+  tells_foreach_items();
   const auto split = std::ranges::find(flow_.steps, path.step, &model::Step::name);
   if (split != flow_.steps.end()) {
     const auto list = source.find(split->foreach_artifact);

@@ -136,7 +136,7 @@ std::vector<ForeachFrame> foreach_stack_of(const model::Flow& flow, const model:
 }
 
 bool tells_foreach_items() {
-  // Read once: a task asks it more than once, and each time would look for the same files.
+  // Read once, for all tasks in the process that forks them: each would look for the same files.
   static const bool tells = Configuration::read().flag("INCLUDE_FOREACH_STACK");
   return tells;
 }
