@@ -74,7 +74,9 @@ def test_a_foreach_without_display_texts_is_resumed_and_run_by_fresh_processes(p
 
 def test_a_wrong_length_of_display_texts_is_refused(python_project):
     said = python_project.ours("shown_items", "run", METAFLOW_MAXIMUM_FOREACH_VALUE_CHARS="many").failed()
-    assert "METAFLOW_MAXIMUM_FOREACH_VALUE_CHARS (in the environment) should be a whole number, not 'many'" in said.stderr
+    assert (
+        "METAFLOW_MAXIMUM_FOREACH_VALUE_CHARS (in the environment) should be a whole number, not 'many'" in said.stderr
+    )
 
 
 UNBOUNDED = """
