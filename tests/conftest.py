@@ -35,11 +35,15 @@ for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Flows in Python, and what reads their results there, load the library."""
+    """Flows in Python, and what reads their results there, load the library. The tests of one file, and all that
+    build the release preset, stay in one process when they are spread over several."""
     for item in items:
         if item.path.name.startswith("test_python_"):
             item.add_marker(pytest.mark.loaded)
+        group = "release" if item.get_closest_marker("release_build") else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 # What surrounds a snippet for the judge: `result` is what it hands back; errors become a value the test can look at.
