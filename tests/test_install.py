@@ -73,7 +73,7 @@ def test_find_package_builds_a_flow_that_runs(prefix, project):
 
 def test_find_package_refuses_another_minor_version(prefix, project):
     (project / "CMakeLists.txt").write_text(CMAKE.replace("metaflow 0.1", "metaflow 0.2"))
-    command = ["cmake", "-S", project, "-B", project / "build", f"-DCMAKE_PREFIX_PATH={prefix}"]
+    command = ["cmake", "-G", "Ninja", "-S", project, "-B", project / "build", f"-DCMAKE_PREFIX_PATH={prefix}"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode != 0
     assert 'compatible with requested version "0.2"' in result.stderr

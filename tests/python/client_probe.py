@@ -46,6 +46,14 @@ def names(objects):
     return sorted(repr(each) for each in objects)
 
 
+def in_order(objects):
+    """Newest first. Those of one millisecond, which official lists as the disk has them, by name."""
+    listed = list(objects)
+    times = [each.created_at for each in listed]
+    assert times == sorted(times, reverse=True)
+    return [repr(each) for each in sorted(sorted(listed, key=repr), key=lambda each: each.created_at, reverse=True)]
+
+
 def members(thing, *more):
     """What all kinds have, and some that only this one has."""
     found = {
@@ -127,7 +135,8 @@ def tell_output(task):
 def tell_step(step):
     tasks = list(step)
     return {
-        **members(step, "finished_at", "task", "control_task", "environment_info"),
+        **members(step, "finished_at", "control_task", "environment_info"),
+        "task": names(task for task in tasks if task.created_at == step.task.created_at),
         "origin": tell_origin(step),
         "listed": names(step.tasks()),
         "without": names(step.tasks("nope")),
@@ -146,7 +155,7 @@ def tell_run(run):
         **members(run, "successful", "finished", "finished_at", "end_task", "code", "trigger"),
         "origin": attempt(lambda: tell_origin(run)),
         "data": attempt(lambda: run.data and sorted(run.data._artifacts)),
-        "steps": [repr(step) for step in run],
+        "steps": in_order(run),
         "with tag": [names(run.steps(*sorted(run.user_tags)[:1])), names(run.steps("nope"))],
         "contains": ["_parameters" in run, "nope" in run],
         "parameters": {artifact.id: shown(artifact.data) for artifact in parameters.task},
@@ -160,9 +169,9 @@ def tell_flow(flow):
     tags = sorted({tag for run in runs for tag in run.user_tags})
     return {
         **members(flow, "latest_run", "latest_successful_run"),
-        "runs": [repr(run) for run in runs],
-        "by tag": {tag: [repr(run) for run in flow.runs(tag)] for tag in tags},
-        "by all tags": [repr(run) for run in flow.runs(*tags)],
+        "runs": in_order(runs),
+        "by tag": {tag: in_order(flow.runs(tag)) for tag in tags},
+        "by all tags": in_order(flow.runs(*tags)),
         "by no tag": [repr(run) for run in flow.runs("nope")],
         "each": {run.id: tell_run(run) for run in runs},
     }
