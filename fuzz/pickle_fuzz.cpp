@@ -32,13 +32,21 @@ void check(const mf::Value& value) {
   if (shown.find("bytearray") == shown.npos) fuzz::require(again.repr() == shown);
 }
 
-/// Any item of a list is the same whether read alone or with all others.
+mf::Buffer copy_of(std::span<const std::byte> bytes) {
+  mf::Buffer buffer(bytes.size());
+  std::copy(bytes.begin(), bytes.end(), buffer.data());
+  return buffer;
+}
+
+/// Any item of a list is the same whether read alone, cut out, or with all others.
 void check_items(const mf::Value& value, std::span<const std::byte> bytes) {
   if (value.kind() != mf::ValueKind::list) return;
+  const mf::pickle::Items items(copy_of(bytes));
   for (std::size_t i = 0; i < value.size() && i < 20; ++i) {
-    mf::Buffer buffer(bytes.size());
-    std::copy(bytes.begin(), bytes.end(), buffer.data());
-    fuzz::require(mf::pickle::decode_item(std::move(buffer), i).value.repr() == value[i].repr());
+    const auto shown = value[i].repr();
+    fuzz::require(mf::pickle::decode_item(copy_of(bytes), i).value.repr() == shown);
+    fuzz::require(items.item(i).value.repr() == shown);
+    if (const auto cut = items.pickle(i)) fuzz::require(mf::pickle::decode(std::as_bytes(std::span(*cut))).repr() == shown);
   }
 }
 
@@ -50,9 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto value = mf::pickle::decode(bytes);
     check(value);
     check_items(value, bytes);
-    mf::Buffer buffer(size);
-    std::copy(bytes.begin(), bytes.end(), buffer.data());
-    (void)mf::decode<std::vector<mf::Array<double>>>(std::move(buffer));
+    (void)mf::decode<std::vector<mf::Array<double>>>(copy_of(bytes));
   } catch (const mf::Error&) {
   }
   return 0;
