@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import select
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -486,3 +489,107 @@ def test_a_clock_that_is_off_is_corrected_once(machine):
     machine.fake.lifetime = 10800
     assert machine.ours()["key_id"] == "ONE>reader"
     assert machine.fake.actions() == ["AssumeRole"] * 2
+
+
+# metaflow status
+
+
+@pytest.fixture
+def status(project, fake):
+    """Runs `metaflow status` where S3 is configured, with nothing but what is given."""
+
+    def run(**variables):
+        settings = {"METAFLOW_DATASTORE_SYSROOT_S3": "s3://bucket/root", "AWS_EC2_METADATA_DISABLED": "true"}
+        return project.run(BUILD / "bin/metaflow", "status", **settings | variables).stdout
+
+    return run
+
+
+KNOWN = {"AWS_ACCESS_KEY_ID": "ENV", "AWS_SECRET_ACCESS_KEY": "sENV", "AWS_REGION": "eu-west-1"}
+
+
+def test_status_says_whose_keys_these_are(status, fake):
+    said = status(AWS_ENDPOINT_URL=fake.url, **KNOWN)
+    assert "METAFLOW_DATASTORE_SYSROOT_S3=s3://bucket/root   (in the environment)\n" in said
+    assert "region    eu-west-1, from AWS_REGION\n" in said
+    assert "keys      ENV, keys from the environment\n" in said
+    assert "identity  arn:aws:iam::123456789012:user/ENV, of account 123456789012\n" in said
+    assert fake.actions() == ["GetCallerIdentity"]
+
+
+def test_status_says_when_keys_end(status, fake):
+    fake.keys["ENV"] = ("sENV", "t")
+    known = KNOWN | {"AWS_ENDPOINT_URL": fake.url, "AWS_SESSION_TOKEN": "t"}
+    assert "ENV, temporary keys from the environment, expiry unknown\n" in status(**known)
+    said = status(**known, AWS_CREDENTIAL_EXPIRATION="2999-01-01T00:00:00Z")
+    assert "temporary keys from the environment, good until 2999-01-01 00:00:00 UTC\n" in said
+
+
+def test_status_says_why_aws_does_not_take_keys(status, fake):
+    fake.expired.add("ENV")
+    said = status(AWS_ENDPOINT_URL=fake.url, **KNOWN)
+    assert f"identity  AWS STS at {fake.url} refuses GetCallerIdentity: ExpiredToken (403): " in said
+    said = status(AWS_ENDPOINT_URL="http://127.0.0.1:1", **KNOWN | {"AWS_SECRET_ACCESS_KEY": ""})
+    assert "keys      AWS_ACCESS_KEY_ID is set in the environment and AWS_SECRET_ACCESS_KEY is not" in said
+    assert "identity  There are no keys to ask with\n" in said
+
+
+def test_status_tells_an_error_of_the_module_in_words(status, project):
+    """It comes from beyond the boundary, as the module reads that file."""
+    path = project.folder / "config"
+    path.write_text("[default]\nnonsense\n")
+    said = status(AWS_CONFIG_FILE=path, **KNOWN)
+    assert (
+        f"AWS:\n\n'{path}' cannot be used: line 2 is neither a section nor 'name = value'; correct that line\n" in said
+    )
+
+
+def test_the_code_of_a_device_is_asked_for_on_a_terminal(project, fake):
+    (project.folder / "config").write_text(
+        "[default]\nrole_arn = arn:aws:iam::1:role/reader\nsource_profile = one\nmfa_serial = ada\n[profile one]\n"
+        + static("ONE")
+    )
+    variables = {"METAFLOW_DATASTORE_SYSROOT_S3": "s3://bucket/root", "AWS_CONFIG_FILE": "config"}
+    terminal, end = os.openpty()
+    process = subprocess.Popen(
+        [BUILD / "bin/metaflow", "status"],
+        cwd=project.folder,
+        env=project.variables | variables | {"AWS_ENDPOINT_URL": fake.url},
+        stdin=end,
+        stdout=subprocess.PIPE,
+        stderr=end,
+    )
+    os.close(end)
+    written = b""
+    while b"Code that the device ada shows: " not in written:
+        ready, _, _ = select.select([terminal], [], [], DEADLINE)
+        assert ready, written
+        written += os.read(terminal, 1000)
+    os.write(terminal, b"123456\n")
+    said, _ = process.communicate(timeout=DEADLINE)
+    os.close(terminal)
+    assert b"ONE>reader, temporary keys from the role arn:aws:iam::1:role/reader of 'config' line 2" in said
+    assert fake.asked[0].form["TokenCode"] == "123456"
+
+
+def test_without_aws_nothing_is_asked_and_nothing_loaded(project, fake):
+    said = project.run(BUILD / "bin/metaflow", "status", AWS_ENDPOINT_URL=fake.url, LD_DEBUG="files", **KNOWN)
+    assert "libc.so.6" in said.stderr
+    for name in ("libmetaflow_cloud.so", "libcurl.so", "libpugixml.so"):
+        assert name not in said.stderr
+    assert "AWS:" not in said.stdout
+    assert fake.asked == []
+
+
+def test_the_module_of_another_build_is_refused(status, project):
+    """The program with an old module beside it, as an update may leave it."""
+    folder = project.folder.parent / "old"
+    (folder / "bin").mkdir(parents=True)
+    shutil.copy(BUILD / "bin/metaflow", folder / "bin")
+    shutil.copy(BUILD / "tests/programs/libold_module.so", folder / "libmetaflow_cloud.so")
+    settings = {"METAFLOW_DATASTORE_SYSROOT_S3": "s3://bucket/root"}
+    said = project.run(folder / "bin/metaflow", "status", **settings).stdout
+    assert f"'{folder}/libmetaflow_cloud.so' belongs to Metaflow 2.0.0+cpp.0.0.1, and this is 2." in said
+    (folder / "libmetaflow_cloud.so").unlink()
+    said = project.run(folder / "bin/metaflow", "status", **settings).stdout
+    assert f"there is no file '{folder}/bin/libmetaflow_cloud.so', '{folder}/libmetaflow_cloud.so'" in said

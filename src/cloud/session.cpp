@@ -4,7 +4,7 @@
 
 #include <metaflow/error.hpp>
 
-#include "base/text.hpp"
+#include "cloud/ask_code.hpp"
 
 namespace metaflow::cloud {
 namespace {
@@ -26,11 +26,12 @@ Session::Session(aws::Environment environment, std::string home, Clock& clock)
       profiles_(environment_, home_),
       profile_(aws::choose_profile(environment_)),
       http_(http_settings(environment_, profiles_, profile_.name)),
-      keys_(
-          [this] {
-            return aws::find_keys({.environment = environment_, .home = home_, .http = http_, .clock = clock_});
-          },
-          clock_) {}
+      keys_([this] { return find_keys(); }, clock_) {}
+
+aws::FoundKeys Session::find_keys() {
+  return aws::find_keys(
+      {.environment = environment_, .home = home_, .http = http_, .clock = clock_, .ask_code = code_prompt()});
+}
 
 std::optional<aws::RegionChoice> Session::region(const aws::RegionHints& hints) const {
   return aws::choose_region(environment_, profiles_, profile_.name, hints);
