@@ -9,11 +9,20 @@
 namespace metaflow::cloud {
 namespace {
 
+/// Where systems keep the certificates to trust. What curl takes by itself is one of these, that of where it was built. Empty for none.
+std::string system_certificates() {
+  for (const auto* path : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                           "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"})
+    if (::access(path, R_OK) == 0) return path;
+  return {};
+}
+
 network::HttpSettings http_settings(const aws::Environment& environment, const aws::Profiles& profiles,
                                     const std::string& profile) {
   network::HttpSettings settings{.proxies = network::proxies_of(environment)};
   const auto bundle = profiles.value(profile, "ca_bundle");
-  settings.ca_bundle = aws::variable(environment, "AWS_CA_BUNDLE").value_or(bundle ? bundle->text : "");
+  settings.ca_bundle =
+      aws::variable(environment, "AWS_CA_BUNDLE").value_or(bundle ? bundle->text : system_certificates());
   return settings;
 }
 
