@@ -10,18 +10,8 @@ import sys
 import textwrap
 
 import pytest
-from conftest import BUILD, DEADLINE
+from conftest import BUILD, DEADLINE, JUDGE_FOLDER
 from fake_aws import FakeAws, as_json, moment
-
-BOTOCORE = """
-import json, botocore.session
-try:
-    keys = botocore.session.Session().get_credentials()
-    keys = keys and keys.get_frozen_credentials()
-    print(json.dumps({"key_id": keys.access_key, "secret": keys.secret_key, "token": keys.token or ""} if keys else None))
-except Exception as error:
-    print(json.dumps({"error": f"{type(error).__name__}: {error}"}))
-"""
 
 STATIC = "aws_access_key_id = {0}\naws_secret_access_key = s{0}\n"
 
@@ -33,8 +23,8 @@ def static(key_id: str) -> str:
 class Machine:
     """A home with AWS' files, an environment, and the services around."""
 
-    def __init__(self, home, fake):
-        self.home, self.fake = home, fake
+    def __init__(self, home, fake, judge):
+        self.home, self.fake, self.judge = home, fake, judge
         self.environment = {
             "HOME": str(home),
             "PATH": "/usr/bin:/bin",
@@ -64,20 +54,25 @@ class Machine:
         self.write(f".aws/sso/cache/{digest}.json", json.dumps({"accessToken": token, "expiresAt": expires}))
 
     def ours(self, **more) -> dict:
-        given = json.dumps({"environment": self.environment, "home": str(self.home), **more}) + "\n"
-        said = self.run([BUILD / "tests/programs/aws_probe", "find_keys"], given)
+        given = json.dumps({"environment": self.environment, "home": str(self.home), **more})
+        said = subprocess.run(
+            [BUILD / "tests/programs/aws_probe", "find_keys"],
+            input=given + "\n",
+            env=self.environment,
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+        )
         assert said.returncode == 0, said.stderr
         return json.loads(said.stdout)
 
     def botocore(self) -> dict | None:
-        said = self.run([sys.executable, "-c", BOTOCORE])
-        assert said.returncode == 0, said.stderr
-        return json.loads(said.stdout)
-
-    def run(self, command, text=""):
-        return subprocess.run(
-            command, input=text, env=self.environment, cwd=self.home, capture_output=True, text=True, timeout=DEADLINE
-        )
+        self.judge.stdin.write(json.dumps(self.environment) + "\n")
+        self.judge.stdin.flush()
+        ready, _, _ = select.select([self.judge.stdout], [], [], DEADLINE)
+        assert ready
+        return json.loads(self.judge.stdout.readline())
 
     def agreed(self) -> str:
         """The key id that both find."""
@@ -99,9 +94,19 @@ def fake():
         yield fake
 
 
+@pytest.fixture(scope="module")
+def botocore_judge():
+    """botocore at work, started once."""
+    command = [sys.executable, JUDGE_FOLDER / "find_keys.py"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.stdin.close()
+        process.wait(timeout=DEADLINE)
+
+
 @pytest.fixture
-def machine(tmp_path, fake) -> Machine:
-    return Machine(tmp_path, fake)
+def machine(tmp_path, fake, botocore_judge) -> Machine:
+    return Machine(tmp_path, fake, botocore_judge)
 
 
 # Each: environment, files, key id.
