@@ -13,8 +13,9 @@ RESTS_ON = {
     "base": ["include"],  # for Error, the one exception type
     "model": ["base"],
     "flow": ["model"],  # what the headers of the C++ flow API leave to the library
+    "batch": ["model"],
     "network": ["base"],
-    "aws": ["network"],
+    "aws": ["network", "batch"],
     "storage": ["base"],
     "datastore": ["storage", "model"],
     "metadata": ["model"],
