@@ -21,7 +21,7 @@ RESTS_ON = {
     "metadata": ["model"],
     "runtime": ["datastore", "metadata"],
     "package": ["datastore"],
-    "compute": ["runtime", "package"],
+    "compute": ["runtime", "package", "batch"],
     "client": ["datastore", "metadata"],
     "gc": ["datastore", "metadata"],
     "cli": ["compute", "client", "gc"],

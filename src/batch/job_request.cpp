@@ -189,7 +189,6 @@ model::BatchSettings completed(model::BatchSettings settings, const Defaults& de
   fill(settings.image, defaults.image);
   fill(settings.iam_role, defaults.iam_role);
   fill(settings.execution_role, defaults.execution_role);
-  require(settings.queue, step, "job queue", "queue", "BATCH_JOB_QUEUE");
   require(settings.image, step, "image", "image", "BATCH_CONTAINER_IMAGE");
   require(settings.iam_role, step, "IAM role", "iam_role", "ECS_S3_ACCESS_IAM_ROLE");
   if (auto registry = defaults.registry; !registry.empty() && !names_registry(settings.image)) {

@@ -24,8 +24,8 @@ struct Defaults {
   std::int64_t runtime_limit_s = 432'000;
 };
 
-/// The settings of a step with all that they leave open filled in. Error(invalid) that names the step and the setting when a queue, an
-/// image or a role is missing.
+/// The settings of a step with all that they leave open filled in. Error(invalid) that names the step and the setting when an image or a
+/// role is missing. Without a queue any of the account will do.
 model::BatchSettings completed(model::BatchSettings settings, const Defaults& defaults, const std::string& step);
 
 /// RegisterJobDefinition. Its name depends on all it says, so that definitions are found again and shared. Error(invalid) for what the

@@ -6,6 +6,7 @@
 
 #include "base/clock.hpp"
 #include "base/configuration.hpp"
+#include "cli/batch_check.hpp"
 #include "cli/commands.hpp"
 #include "cli/decospec.hpp"
 #include "runtime/task_attempt.hpp"
@@ -182,6 +183,7 @@ void add_record_options(Command& command) {
 
 Execution::Execution(const Invocation& invocation, std::string datastore_root)
     : program_(invocation.program), root_(std::move(datastore_root)) {
+  if (has_batch(program_.flow)) check_batch(program_.flow, "local", batch_defaults(Configuration::read()));
   launcher_ =
       make_launcher(invocation, step_program(invocation, root_), [this] { return make_forks(program_, root_); });
 }
