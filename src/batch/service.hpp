@@ -20,8 +20,8 @@ struct JobAttempt {
 
 /// What Batch says of a job; texts are empty where it says nothing.
 struct Job {
-  std::string id, name;
-  std::string status;  ///< SUBMITTED PENDING RUNNABLE STARTING RUNNING SUCCEEDED FAILED
+  std::string id = {}, name = {};
+  std::string status = {};  ///< SUBMITTED PENDING RUNNABLE STARTING RUNNING SUCCEEDED FAILED
   std::string status_reason = {};
   std::vector<JobAttempt> attempts = {};
   std::optional<int> exit_code = {};  ///< of its container

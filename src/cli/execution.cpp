@@ -64,6 +64,7 @@ class TellingLauncher final : public runtime::Launcher {
     launcher_->launch(attempt, request);
   }
   void signal(runtime::AttemptHandle attempt, int number) override { launcher_->signal(attempt, number); }
+  void interrupt() override { launcher_->interrupt(); }
   void let_finish(runtime::AttemptHandle attempt) override { launcher_->let_finish(attempt); }
   int descriptor() const override { return launcher_->descriptor(); }
   std::vector<runtime::LauncherEvent> take_events() override { return launcher_->take_events(); }

@@ -200,22 +200,24 @@ void Scheduler::on_started(Running& task, const Started& event) {
                                                : "Task is starting (retry).";
   run_log_.task_line(now(), task.head, text, Tone::system);
   // Official leaves control tasks without a limit, too: such a task ends with the nodes that it serves.
-  if (const auto& limit = settings_[task.planned.step].timeout; limit && !is_fallback && !task.request.is_control())
+  const bool is_limited = !is_fallback && !task.request.is_control() && !event.keeps_limit;
+  if (const auto& limit = settings_[task.planned.step].timeout; limit && is_limited)
     set_due(task, steady() + std::chrono::microseconds(*limit + options_.timeout_grace).count());
 }
 
 void Scheduler::on_output(Running& task, const Output& event) {
-  task.lines[index_of(event.stream)].add(event.bytes,
-                                         [&](std::string_view line) { show_line(task, event.stream, line); });
+  task.lines[index_of(event.stream)].add(
+      event.bytes, [&](std::string_view line) { show_line(task, event.stream, line, event.is_stored); });
 }
 
-void Scheduler::show_line(Running& task, OutputStream stream, std::string_view line) {
+void Scheduler::show_line(Running& task, OutputStream stream, std::string_view line, bool is_stored) {
   const auto stamp = stamper_.next(now());
   const auto unmarked = line.starts_with("[!") ? line.substr(2) : line;
   if (const auto structured = parse_structured_line(unmarked))
     run_log_.task_line(structured->microseconds, task.head, structured->message);
   else
     run_log_.task_line(stamp.microseconds, task.head, line);
+  if (is_stored) return;
   task.stored[index_of(stream)].add_task_line(line, stamp);
   if (!std::exchange(task.has_news, true)) with_news_.push_back(task.handle);
 }
@@ -441,7 +443,9 @@ void Scheduler::interrupt(int signal_number) {
   end_ = {RunEnd::Kind::interrupted, {}};
   announce_termination();
   // A terminal sends SIGINT to the tasks itself; nobody sends them the others.
-  if (signal_number != SIGINT)
+  if (signal_number == SIGINT)
+    launcher_.interrupt();
+  else
     for (const auto& [handle, task] : running_) launcher_.signal(handle, SIGTERM);
 }
 
