@@ -17,6 +17,8 @@ RESTS_ON = {
     "network": ["base"],
     "aws": ["network", "batch"],
     "storage": ["base"],
+    "gateway": ["storage", "batch"],
+    "cloud": ["aws", "gateway"],
     "datastore": ["storage", "model"],
     "metadata": ["model"],
     "runtime": ["datastore", "metadata"],
@@ -24,7 +26,7 @@ RESTS_ON = {
     "compute": ["runtime", "package", "batch"],
     "client": ["datastore", "metadata"],
     "gc": ["datastore", "metadata"],
-    "cli": ["compute", "client", "gc"],
+    "cli": ["compute", "client", "gc", "gateway"],
     "capi": ["cli"],
 }
 
