@@ -20,6 +20,7 @@
 #include "datastore/blob_store.hpp"
 #include "datastore/task_store.hpp"
 #include "model/step_settings.hpp"
+#include "runtime/attempt_records.hpp"
 #include "runtime/failures.hpp"
 #include "runtime/gang.hpp"
 #include "runtime/internal_artifacts.hpp"
@@ -173,21 +174,6 @@ std::optional<Failure> check_transition(const model::Step& step, const StepResul
   return Failure{"metaflow.exception.InvalidNextException", message, message, headline};
 }
 
-/// The foreach-stack datum: `var=value` from outside in, up to the first empty value or 256 characters.
-std::vector<std::string> foreach_values(const std::vector<ForeachFrame>& frames) {
-  constexpr std::size_t longest = 256;
-  std::vector<std::string> list;
-  std::size_t length = 0;
-  for (const auto& frame : frames) {
-    if (!frame.value || frame.value->empty()) break;
-    auto entry = frame.variable + '=' + *frame.value;
-    length += entry.size();
-    if (length > longest) break;
-    list.push_back(std::move(entry));
-  }
-  return list;
-}
-
 void set_environment(const model::Variables& variables) {
   for (const auto& [name, value] : variables) ::setenv(name.c_str(), value.c_str(), 1);
 }
@@ -226,11 +212,8 @@ class TaskAttempt {
         path_{request.run, request.step, request.task},
         inputs_(input_tasks_, input_blobs_, program.flow.name, request.input_paths, shared),
         settings_(model::step_settings(step_)),
-        place_(place_in_gang(request)) {
-    run_.flow = program.flow.name;
-    run_.run = request.run;
-    run_.tags = {request.tags.begin(), request.tags.end()};
-  }
+        place_(place_in_gang(request)),
+        run_(run_of(program.flow.name, request)) {}
 
   TaskOutcome execute() {
     if (inputs_.count() == 0)
@@ -275,29 +258,8 @@ class TaskAttempt {
 
   void register_attempt(const std::vector<ForeachFrame>& frames) {
     tasks_.start_attempt(path_, request_.attempt, static_cast<double>(clock_.now_microseconds()) / 1e6);
-    std::vector<metadata::Datum> data = {datum("attempt", std::to_string(request_.attempt)),
-                                         datum("ds-type", std::string(stores_.objects.type())),
-                                         datum("ds-root", stores_.objects.root())};
-    if (request_.origin_run_id) data.push_back(datum("origin-run-id", *request_.origin_run_id));
-    if (const auto values = foreach_values(frames); !values.empty()) {
-      data.push_back(datum("foreach-stack", {}));
-      data.back().json = json_list(values);
-    }
-    if (!frames.empty()) data.push_back(datum("foreach-execution-path", foreach_execution_path(frames)));
-    if (request_.is_control()) data.push_back(datum("internal_task_type", "control_task"));
-    if (place_) {
-      data.push_back(datum("parallel-world-size", {}));
-      data.back().json = std::to_string(place_->num_nodes);
-    }
-    stores_.metadata.add_task(run_, request_.step, request_.task, request_.created_ms, data);
-  }
-
-  metadata::Datum datum(std::string field, std::string value) const {
-    metadata::Datum datum;
-    datum.field = std::move(field);
-    datum.value = std::move(value);
-    datum.attempt = request_.attempt;
-    return datum;
+    stores_.metadata.add_task(run_, request_.step, request_.task, request_.created_ms,
+                              first_data(request_, frames, stores_));
   }
 
   Current make_current(std::vector<ForeachFrame> frames, TemporaryFolder& folder) const {
@@ -400,10 +362,7 @@ class TaskAttempt {
   /// Readers take an attempt as done by DONE.lock or by attempt-done: each comes after all it vouches for.
   void finish(const ArtifactTable& table) {
     tasks_.finish(path_, request_.attempt, table);
-    stores_.metadata.add_artifacts(run_, request_.step, request_.task, request_.attempt, recorded_artifacts(table),
-                                   std::string(stores_.objects.type()), stores_.objects.root());
-    stores_.metadata.add_data(run_, request_.step, request_.task,
-                              {datum("attempt-done", std::to_string(request_.attempt))});
+    record_done(run_, request_, table, stores_);
   }
 
   const FlowProgram& program_;
