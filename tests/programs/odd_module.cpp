@@ -10,6 +10,8 @@ using namespace metaflow;
 
 struct ThrowingCloud final : gateway::Cloud {
   gateway::AwsStatus status() override { throw Error(ErrorCode::denied, "The door is closed", "Closed"); }
+  std::unique_ptr<batch::Service> open_batch(const std::string&) override { return nullptr; }
+  gateway::Reach reach(const std::string&) override { return {}; }
 };
 
 constexpr gateway::Module description{.version = MODULE_VERSION, .open = []() -> std::unique_ptr<gateway::Cloud> {
