@@ -8,6 +8,7 @@
 #include "aws/batch_client.hpp"
 #include "base/json.hpp"
 #include "batch/job_request.hpp"
+#include "batch/job_script.hpp"
 #include "batch/outcome.hpp"
 
 namespace {
@@ -69,6 +70,7 @@ JsonValue answer(batch::Service& service, const JsonValue& given) {
   const auto call = text(given, "call");
   const auto names = given.value("names", std::vector<std::string>());
   auto list = JsonValue::array();
+  if (call == "script") return JsonValue(batch::job_script());
   if (call == "definition") return definition(given);
   if (call == "submission") return submission(given);
   if (call == "register") return service.register_definition(definition(given));
