@@ -7,6 +7,7 @@
 #include "base/clock.hpp"
 #include "base/configuration.hpp"
 #include "cli/batch_check.hpp"
+#include "cli/batch_execution.hpp"
 #include "cli/commands.hpp"
 #include "cli/decospec.hpp"
 #include "runtime/task_attempt.hpp"
@@ -187,6 +188,7 @@ Execution::Execution(const Invocation& invocation, std::string datastore_root)
   if (has_batch(program_.flow)) check_batch(program_.flow, "local", batch_defaults(Configuration::read()));
   launcher_ =
       make_launcher(invocation, step_program(invocation, root_), [this] { return make_forks(program_, root_); });
+  if (has_batch(program_.flow)) launcher_ = with_batch(std::move(launcher_), invocation, root_);
 }
 
 runtime::RunOptions run_options(const Invocation& invocation, const std::string& root, std::string name_space) {

@@ -1,6 +1,10 @@
 #include "base/clock.hpp"
+#include "cli/batch_execution.hpp"
 #include "cli/commands.hpp"
+#include "cli/execution.hpp"
 #include "cli/task_process.hpp"
+#include "compute/folder_guard.hpp"
+#include "compute/remote_task.hpp"
 #include "runtime/task_attempt.hpp"
 
 namespace metaflow::cli {
@@ -19,6 +23,21 @@ void read_gang(const Arguments& own, runtime::TaskRequest& request) {
                 "A node of a gang needs --ubf-context, --num-parallel and --split-index together: ubf_control is node "
                 "0, ubf_task any other below --num-parallel.");
   request.num_parallel = nodes;
+}
+
+/// The task is a child of this process, which keeps its log: in a job nobody else does.
+int run_batch_job(const FlowProgram& program, runtime::TaskRequest request, const std::string& root) {
+  const compute::FolderGuard folder;
+  request.temporary_folder = folder.path();
+  const auto launcher = compute::make_fork_launcher(
+      [&](const runtime::TaskRequest& task, const runtime::AwaitNodes& await_nodes) {
+        LocalStores stores(root);
+        return runtime::execute_task(program, task, stores.both(), system_clock(), await_nodes);
+      },
+      {}, process_hooks(program));
+  LocalStores stores(root);
+  datastore::TaskStore logs(stores.objects(), program.flow.name);
+  return compute::run_remote_task({.request = std::move(request)}, *launcher, logs, system_clock());
 }
 
 }  // namespace
@@ -48,6 +67,7 @@ int execute_step(Invocation& invocation) {
   request.tags = invocation.own.list("tag");
   read_gang(invocation.own, request);
   const auto root = find_datastore_root(invocation, true);
+  if (control < 0 && is_batch_job()) return run_batch_job(program, std::move(request), root);
   return run_task(invocation, std::move(request), control,
                   [&](const runtime::TaskRequest& task, const runtime::AwaitNodes& await_nodes) {
                     LocalStores stores(root);

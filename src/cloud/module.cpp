@@ -1,6 +1,7 @@
 #include <metaflow/error.hpp>
 
 #include "aws/batch_client.hpp"
+#include "aws/signature.hpp"
 #include "base/configuration.hpp"
 #include "base/json.hpp"
 #include "base/version.hpp"
@@ -57,6 +58,12 @@ class ModuleCloud final : public gateway::Cloud {
     return {.region = region,
             .s3_url = session_.endpoint("S3", "s3", region, own),
             .has_own_s3_url = session_.has_custom_endpoint("S3", own)};
+  }
+
+  std::string http_url(const std::string& object, const gateway::Reach& reach) override {
+    constexpr std::string_view scheme = "s3://";
+    const auto path = aws::encode_path(std::string_view(object).substr(scheme.size()));
+    return reach.s3_url + "/" + path;
   }
 
  private:

@@ -67,6 +67,8 @@ class Cloud {
   virtual std::unique_ptr<batch::Service> open_batch(const std::string& queue) = 0;
   /// What a container needs to know to reach the same AWS.
   virtual Reach reach(const std::string& queue) = 0;
+  /// By which a program without S3 of its own gets `s3://bucket/key`; the request has to be signed.
+  virtual std::string http_url(const std::string& object, const Reach& reach) = 0;
 };
 
 /// The one of this process, loaded at the first call and then kept. Environment and files are those of that moment. Error(unavailable) that

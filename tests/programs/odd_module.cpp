@@ -11,6 +11,7 @@ using namespace metaflow;
 struct ThrowingCloud final : gateway::Cloud {
   gateway::AwsStatus status() override { throw Error(ErrorCode::denied, "The door is closed", "Closed"); }
   std::unique_ptr<batch::Service> open_batch(const std::string&) override { return nullptr; }
+  std::string http_url(const std::string&, const gateway::Reach&) override { return {}; }
   gateway::Reach reach(const std::string&) override { return {}; }
 };
 
