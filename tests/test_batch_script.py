@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import json
 import shutil
 import subprocess
 import tarfile
@@ -92,6 +93,33 @@ def test_a_package_of_another_digest_is_not_run(run):
     assert failed.returncode == 1
     assert "The code package is damaged" in failed.stderr
     assert "ran" not in failed.stdout
+
+
+@pytest.fixture
+def strict_keys(aws) -> dict[str, str]:  # noqa: F811
+    """Keys of a user who may read S3, on a server that checks signatures as long as these are in use."""
+    iam = aws.client("iam")
+    iam.create_user(UserName="reader")
+    rights = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+    iam.put_user_policy(UserName="reader", PolicyName="read", PolicyDocument=json.dumps(rights))
+    made = iam.create_access_key(UserName="reader")["AccessKey"]
+    aws.check_signatures(True)
+    yield {"AWS_ACCESS_KEY_ID": made["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"]}
+    aws.check_signatures(False)
+    iam.delete_access_key(UserName="reader", AccessKeyId=made["AccessKeyId"])
+    iam.delete_user_policy(UserName="reader", PolicyName="read")
+    iam.delete_user(UserName="reader")
+
+
+@pytest.mark.parametrize("tool", ["curl", "python3"])
+def test_a_strict_server_takes_the_signature_of_either_tool(run, strict_keys, tool):
+    done = run(tool, **strict_keys)
+    assert (done.returncode, done.stdout, done.stderr) == (0, SAID, "")
+
+
+def test_a_strict_server_refuses_keys_that_are_wrong(run, strict_keys):
+    failed = run("curl", **strict_keys | {"AWS_SECRET_ACCESS_KEY": "wrong"})
+    assert failed.returncode == 1 and "403" in failed.stderr
 
 
 def test_the_script_runs_in_a_container(probe, aws, code):  # noqa: F811

@@ -127,23 +127,25 @@ class Jobs {
   /// Asks about the jobs that are due, and those that are soon: one call serves a hundred.
   void poll() {
     constexpr milliseconds soon{200};
+    std::vector<Attempt*> asked;
     std::vector<std::string> ids;
-    for (const auto& [handle, attempt] : attempts_)
-      if (attempt.due <= now() + soon) ids.push_back(attempt.job);
+    for (auto& [handle, attempt] : attempts_)
+      if (attempt.due <= now() + soon) {
+        asked.push_back(&attempt);
+        ids.push_back(attempt.job);
+      }
     if (ids.empty()) return;
     std::map<std::string, batch::Job> jobs;
     try {
       for (auto& job : service_->describe(ids)) jobs.emplace(job.id, std::move(job));
     } catch (const Error& error) {
-      return postpone(ids, error);
+      return postpone(asked, error);
     }
     is_silent_ = false;
-    for (auto entry = attempts_.begin(); entry != attempts_.end();) {
-      auto& attempt = entry->second;
-      const bool was_asked = std::ranges::find(ids, attempt.job) != ids.end();
-      const auto found = jobs.find(attempt.job);
-      const bool has_ended = was_asked && (found == jobs.end() ? is_lost(attempt) : follow(attempt, found->second));
-      entry = has_ended ? attempts_.erase(entry) : std::next(entry);
+    for (auto* attempt : asked) {
+      const auto found = jobs.find(attempt->job);
+      const bool has_ended = found == jobs.end() ? is_lost(*attempt) : follow(*attempt, found->second);
+      if (has_ended) attempts_.erase(attempt->handle);
     }
   }
 
@@ -258,12 +260,11 @@ class Jobs {
   }
 
   /// The jobs run on, whatever keeps us from asking: that is tried until it works again.
-  void postpone(const std::vector<std::string>& ids, const Error& error) {
+  void postpone(const std::vector<Attempt*>& asked, const Error& error) {
     constexpr seconds pause{15};
-    for (auto& [handle, attempt] : attempts_) {
-      if (std::ranges::find(ids, attempt.job) == ids.end()) continue;
-      attempt.due = now() + pause;
-      if (!is_silent_) tell(attempt, fmt::format("AWS Batch cannot be asked about the job now: {}", error.what()));
+    for (auto* attempt : asked) {
+      attempt->due = now() + pause;
+      if (!is_silent_) tell(*attempt, fmt::format("AWS Batch cannot be asked about the job now: {}", error.what()));
     }
     is_silent_ = true;
   }
