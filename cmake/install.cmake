@@ -1,9 +1,10 @@
-# What `cmake --install` lays down: program, library, headers, CMake package, pkg-config file, tutorials, licence. Nothing in it knows the
+# What `cmake --install` lays down: program, library and its module, headers, CMake package, pkg-config file, tutorials, licence. Nothing in it knows the
 # prefix, so the tree may be moved afterwards.
 include(CMakePackageConfigHelpers)
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/metaflow)
 
 install(TARGETS metaflow EXPORT metaflow LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS metaflow_cloud_module LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS metaflow_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY include/metaflow DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -16,6 +16,8 @@ RESTS_ON = {
     "network": ["base"],
     "aws": ["network"],
     "storage": ["base"],
+    "gateway": ["storage"],
+    "cloud": ["aws", "gateway"],
     "datastore": ["storage", "model"],
     "metadata": ["model"],
     "runtime": ["datastore", "metadata"],
@@ -23,7 +25,7 @@ RESTS_ON = {
     "compute": ["runtime", "package"],
     "client": ["datastore", "metadata"],
     "gc": ["datastore", "metadata"],
-    "cli": ["compute", "client", "gc"],
+    "cli": ["compute", "client", "gc", "gateway"],
     "capi": ["cli"],
 }
 

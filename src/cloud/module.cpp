@@ -1,0 +1,62 @@
+#include <metaflow/error.hpp>
+
+#include "base/configuration.hpp"
+#include "base/version.hpp"
+#include "cloud/session.hpp"
+#include "gateway/module.hpp"
+
+namespace metaflow::cloud {
+namespace {
+
+/// What `ask` says, or why it does not.
+template <class T, class Ask>
+gateway::Answer<T> answer_of(Ask ask) {
+  try {
+    return ask();
+  } catch (const Error& error) {
+    return gateway::NoAnswer{error.what()};
+  }
+}
+
+class ModuleCloud final : public gateway::Cloud {
+ public:
+  ModuleCloud() : session_(process_environment(), home_directory(), system_clock()) {}
+
+  gateway::AwsStatus status() override {
+    const auto choice = session_.region();
+    auto keys = answer_of<gateway::KeyFacts>([&] {
+      const auto found = session_.keys().found();
+      return gateway::KeyFacts{found.keys.key_id, aws::description(found), found.expiry_s};
+    });
+    gateway::AwsStatus status{.profile = session_.profile().name,
+                              .region = answer_of<gateway::Region>([&] {
+                                return gateway::Region{session_.require_region(), choice ? choice->origin : ""};
+                              }),
+                              .keys = std::move(keys),
+                              .identity = gateway::NoAnswer{"There are no keys to ask with"},
+                              .warnings = session_.profile().warnings};
+    if (choice) status.warnings.insert(status.warnings.end(), choice->warnings.begin(), choice->warnings.end());
+    if (std::holds_alternative<gateway::KeyFacts>(status.keys)) status.identity = identity();
+    return status;
+  }
+
+ private:
+  gateway::Answer<gateway::Identity> identity() {
+    return answer_of<gateway::Identity>([&] {
+      const auto caller = session_.sts().caller(session_.keys());
+      return gateway::Identity{caller.account, caller.arn};
+    });
+  }
+
+  Session session_;
+};
+
+std::unique_ptr<gateway::Cloud> open() { return std::make_unique<ModuleCloud>(); }
+
+constexpr gateway::Module module_description{.version = version.data(), .open = open};
+
+}  // namespace
+}  // namespace metaflow::cloud
+
+extern "C" [[gnu::visibility("default")]] const metaflow::gateway::Module* metaflow_cloud_module();
+const metaflow::gateway::Module* metaflow_cloud_module() { return &metaflow::cloud::module_description; }
