@@ -155,6 +155,7 @@ class GetCall final : public S3ReadCall {
     received_ = response.body_bytes;
     bytes_ = std::move(response.body);
     exists_ = true;
+    if (request_.method == "HEAD") return over;
     is_whole_ = response.status != 206;
     if (is_whole_ && is_rest_) return try_again("the server sends all of the object instead of a part");
     if (is_whole_) {
@@ -178,13 +179,18 @@ class GetCall final : public S3ReadCall {
       return over;
     }
     if (error.kind != Refusal::range) return S3Call::refused(error, response);
-    if (begin_ == 0) {  // It is empty: without a range all that is known of it comes along.
+    if (begin_ == 0) {  // It is empty. Without a range all that is known of it comes along.
       std::erase_if(request_.headers, [](const auto& header) { return header.first == "range"; });
       return at_once;
     }
-    exists_ = true;
-    info_.size = content_range(response).value_or(ContentRange()).total;
-    return over;
+    if (const auto range = content_range(response)) {
+      exists_ = true;
+      info_.size = range->total;
+      return over;
+    }
+    request_.method = "HEAD";
+    request_.headers.clear();
+    return at_once;
   }
 
   std::uint64_t begin_, end_, received_ = 0;

@@ -100,6 +100,18 @@ TEST_F(S3ReadTest, BehindTheEndIsNothing) {
   EXPECT_EQ(object->info.size, 10u);
 }
 
+TEST_F(S3ReadTest, AServerThatSaysNoLengthIsAskedForIt) {
+  serve([](const std::string& request) -> Reply {
+    if (line_of(request).starts_with("GET")) return reply("416 Requested Range Not Satisfiable");
+    return {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"};
+  });
+  get_.range = S3Range{12, 5};
+  const auto object = client().get(get_);
+  ASSERT_TRUE(object);
+  EXPECT_EQ(object->read, 0u);
+  EXPECT_EQ(object->info.size, 10u);
+}
+
 TEST_F(S3ReadTest, ALargeObjectComesInPartsOfOneVersion) {
   const auto whole = bytes_of_size((20 << 20) + 5);
   serve_object(whole);
