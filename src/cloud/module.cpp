@@ -2,6 +2,8 @@
 
 #include "base/configuration.hpp"
 #include "base/version.hpp"
+#include "cloud/s3_access.hpp"
+#include "cloud/s3_store.hpp"
 #include "cloud/session.hpp"
 #include "gateway/module.hpp"
 
@@ -38,6 +40,11 @@ class ModuleCloud final : public gateway::Cloud {
     if (choice) status.warnings.insert(status.warnings.end(), choice->warnings.begin(), choice->warnings.end());
     if (std::holds_alternative<gateway::KeyFacts>(status.keys)) status.identity = identity();
     return status;
+  }
+
+  std::unique_ptr<storage::ObjectStore> open_s3_store(const std::string& url,
+                                                      std::function<void(const std::string&)> notice) override {
+    return cloud::open_s3_store(open_s3_client(session_, Configuration::read(), std::move(notice)), url);
   }
 
  private:

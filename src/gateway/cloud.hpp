@@ -1,10 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
+
+#include "storage/object_store.hpp"
 
 /// The part of the library that talks to the cloud, a module of its own (`libmetaflow_cloud.so`), as the libraries that it needs would make
 /// every start later. It is loaded when it is first used.
@@ -52,6 +56,11 @@ class Cloud {
 
   /// Asks AWS, which may take seconds. Throws nothing that a person could do something about: such is an answer.
   virtual AwsStatus status() = 0;
+
+  /// The store below an `s3://bucket/prefix`, good as long as this; nothing is asked of S3 yet. `notice` gets a sentence when S3 is slow
+  /// to do something, from any thread.
+  virtual std::unique_ptr<storage::ObjectStore> open_s3_store(const std::string& url,
+                                                              std::function<void(const std::string&)> notice) = 0;
 };
 
 /// The one of this process, loaded at the first call and then kept. Environment and files are those of that moment. Error(unavailable) that

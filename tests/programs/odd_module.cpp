@@ -10,6 +10,10 @@ using namespace metaflow;
 
 struct ThrowingCloud final : gateway::Cloud {
   gateway::AwsStatus status() override { throw Error(ErrorCode::denied, "The door is closed", "Closed"); }
+  std::unique_ptr<storage::ObjectStore> open_s3_store(const std::string&,
+                                                      std::function<void(const std::string&)>) override {
+    return nullptr;
+  }
 };
 
 constexpr gateway::Module description{.version = MODULE_VERSION, .open = []() -> std::unique_ptr<gateway::Cloud> {
