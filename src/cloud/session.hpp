@@ -43,6 +43,8 @@ class Session {
   aws::Sts sts();
 
  private:
+  aws::FoundKeys find_keys();
+
   const aws::Environment environment_;
   const std::string home_;
   Clock& clock_;
