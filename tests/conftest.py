@@ -123,6 +123,7 @@ class Project:
             "LANG": "C.UTF-8",
             "METAFLOW_CLIENT_CACHE_PATH": str(self.folder.parent / "client_cache"),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "AWS_EC2_METADATA_DISABLED": "true",  # a machine in the cloud has keys of its own
             "TEST_PROJECT": self.mark,
         }
         self.variables = kept | own | self.variables

@@ -102,6 +102,18 @@ def test_the_installed_program_finds_its_library(prefix):
     assert "2.19.38+cpp." in run(prefix / "bin" / "metaflow", "version")
 
 
+def test_the_installed_program_finds_its_way_to_the_cloud(prefix, tmp_path):
+    environment = {
+        "METAFLOW_DATASTORE_SYSROOT_S3": "s3://bucket/root",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_REGION": "eu-west-1",
+        "HOME": str(tmp_path),
+    }
+    command = [prefix / "bin" / "metaflow", "status"]  # fails, as nothing has run here
+    said = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment).stdout
+    assert "region    eu-west-1, from AWS_REGION\n" in said
+
+
 @pytest.mark.parametrize(
     ("language", "names", "script"),
     [

@@ -41,7 +41,7 @@ def test_auditwheel_accepts_it_for_machines_of_2021(wheel_environment):
 def test_it_needs_no_library_that_it_does_not_bring(wheel_environment):
     package = next(wheel_environment.folder.glob("lib/python*/site-packages/metaflow"))
     brought = {path.name for path in package.glob("*.so*")}
-    for binary in (package / "libmetaflow.so", package / "bin/metaflow"):
+    for binary in (package / "libmetaflow.so", package / "libmetaflow_cloud.so", package / "bin/metaflow"):
         said = subprocess.run(["objdump", "-p", binary], capture_output=True, text=True, check=True).stdout
         needed = set(re.findall(r"NEEDED\s+(\S+)", said))
         assert {name for name in needed - brought - ALWAYS_THERE if not name.startswith("ld-linux")} == set()
@@ -53,6 +53,19 @@ def test_its_library_shows_nothing_but_the_c_interface(wheel_environment):
     symbols = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert "metaflow_abi_version" in symbols
     assert [name for name in symbols if not name.startswith("metaflow_")] == []
+
+
+def test_its_program_has_a_way_to_the_cloud(project, wheel_environment):
+    """The error comes across, though module and program have a C++ runtime each."""
+    config = project.folder / "config"
+    config.write_text("[default]\nregion = eu-west-1\n")
+    settings = {"METAFLOW_DATASTORE_SYSROOT_S3": "s3://bucket/root", "AWS_CONFIG_FILE": config}
+    said = project.run(wheel_environment.program, "status", **settings).stdout
+    assert f"region    eu-west-1, from '{config}' line 2\n" in said
+    assert "keys      No AWS keys were found; looked for AWS_ACCESS_KEY_ID in the environment, " in said
+    config.write_text("nonsense\n")
+    said = project.run(wheel_environment.program, "status", **settings).stdout
+    assert f"'{config}' cannot be used: line 1 " in said
 
 
 def test_its_metadata_names_licence_and_version_and_no_requirement(project, wheel_environment):

@@ -21,7 +21,7 @@ struct FoundKeys {
   SigningKeys keys;
   /// Unix time at which they end; nothing when nobody says.
   std::optional<std::int64_t> expiry_s = {};
-  std::string origin;  ///< in words: `the environment`, `'/home/ada/.aws/credentials' line 3`
+  std::string origin = {};  ///< in words: `the environment`, `'/home/ada/.aws/credentials' line 3`
   Renewal renewal = Renewal::service;
   std::string watched_file = {};
 

@@ -13,9 +13,15 @@ using Look = Looked (*)(const Search&);
 
 constexpr std::array places = std::to_array<Look>({
     look_at_environment,
+    look_at_role,
+    look_at_web_identity,
+    look_at_sso,
     look_at_credentials_file,
     look_at_login_session,
+    look_at_process,
     look_at_config_file,
+    look_at_container,
+    look_at_machine,
 });
 
 void check_profile(const Search& search, const ProfileChoice& choice) {

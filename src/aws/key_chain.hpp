@@ -21,8 +21,6 @@ struct Surroundings {
   Clock& clock;
   /// Asks whoever sits there for the code that the device of this serial number shows; null when nobody does.
   std::function<std::string(const std::string& serial)> ask_code = {};
-  /// Of the region and the endpoint of STS, when the user has named it for all.
-  std::string wanted_region = {};
 };
 
 /// Looks once: the environment, then the profile that is chosen there (a role taken on, a web identity, SSO, keys in the credentials file, a

@@ -1,5 +1,8 @@
 #include "aws/key_holder.hpp"
 
+#include <latch>
+#include <thread>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -94,6 +97,31 @@ TEST_F(Keys, OfAPlaceThatGivesThemUntilTheirEndAreAskedForOnceAMinute) {
   EXPECT_EQ(looks_, 1);
   clock_.passed += minutes(1);
   for (int i = 0; i < 100; ++i) holder_.keys();
+  EXPECT_EQ(looks_, 2);
+}
+
+TEST_F(Keys, ThatAreStillGoodAreGivenWhileAnotherThreadLooks) {
+  lasts(minutes(14));
+  std::latch is_looking(1), may_end(1);
+  KeyHolder holder(
+      [&] {
+        const auto found = find();
+        if (looks_ == 2) {
+          is_looking.count_down();
+          may_end.wait();
+        }
+        return found;
+      },
+      clock_);
+  holder.keys();
+  clock_.passed += minutes(2);
+  next_.keys.key_id = "NEW";
+  std::jthread other([&] { EXPECT_EQ(holder.keys().key_id, "NEW"); });
+  is_looking.wait();
+  EXPECT_EQ(holder.keys().key_id, "OLD");
+  may_end.count_down();
+  other.join();
+  EXPECT_EQ(holder.keys().key_id, "NEW");
   EXPECT_EQ(looks_, 2);
 }
 

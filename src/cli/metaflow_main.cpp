@@ -12,6 +12,7 @@
 #include "base/pipes.hpp"
 #include "base/version.hpp"
 #include "cli/arguments.hpp"
+#include "cli/aws_status.hpp"
 #include "cli/configure_commands.hpp"
 #include "cli/console.hpp"
 #include "cli/flow_file.hpp"
@@ -72,6 +73,7 @@ int show_status(const Arguments&) {
     print("\n");
   }
   print(configuration_status());
+  if (const auto lines = aws_status(Configuration::read()); !lines.empty()) print('\n' + lines);
   if (!root.exists)
     throw Error(ErrorCode::not_found,
                 "There is no '.metaflow' in this folder or above it: nothing has run here yet, or it was elsewhere.",

@@ -5,6 +5,8 @@
 #include "base/configuration.hpp"
 #include "base/json.hpp"
 #include "base/version.hpp"
+#include "cloud/s3_access.hpp"
+#include "cloud/s3_store.hpp"
 #include "cloud/session.hpp"
 #include "gateway/module.hpp"
 
@@ -64,6 +66,11 @@ class ModuleCloud final : public gateway::Cloud {
     constexpr std::string_view scheme = "s3://";
     const auto path = aws::encode_path(std::string_view(object).substr(scheme.size()));
     return reach.s3_url + "/" + path;
+  }
+
+  std::unique_ptr<storage::ObjectStore> open_s3_store(const std::string& url,
+                                                      std::function<void(const std::string&)> notice) override {
+    return cloud::open_s3_store(open_s3_client(session_, Configuration::read(), std::move(notice)), url);
   }
 
  private:

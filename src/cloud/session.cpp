@@ -4,16 +4,25 @@
 
 #include <metaflow/error.hpp>
 
-#include "base/text.hpp"
+#include "cloud/ask_code.hpp"
 
 namespace metaflow::cloud {
 namespace {
 
-network::HttpSettings http_settings(const aws::Environment& environment, const aws::Profiles& profiles,
-                                    const std::string& profile) {
+/// Where systems keep the certificates to trust. What curl takes by itself is one of these, that of where it was built. Empty for none.
+std::string system_certificates() {
+  for (const auto* path : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                           "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"})
+    if (::access(path, R_OK) == 0) return path;
+  return {};
+}
+
+network::HttpSettings connection_settings(const aws::Environment& environment, const aws::Profiles& profiles,
+                                          const std::string& profile) {
   network::HttpSettings settings{.proxies = network::proxies_of(environment)};
   const auto bundle = profiles.value(profile, "ca_bundle");
-  settings.ca_bundle = aws::variable(environment, "AWS_CA_BUNDLE").value_or(bundle ? bundle->text : "");
+  settings.ca_bundle =
+      aws::variable(environment, "AWS_CA_BUNDLE").value_or(bundle ? bundle->text : system_certificates());
   return settings;
 }
 
@@ -25,12 +34,17 @@ Session::Session(aws::Environment environment, std::string home, Clock& clock)
       clock_(clock),
       profiles_(environment_, home_),
       profile_(aws::choose_profile(environment_)),
-      http_(http_settings(environment_, profiles_, profile_.name)),
-      keys_(
-          [this] {
-            return aws::find_keys({.environment = environment_, .home = home_, .http = http_, .clock = clock_});
-          },
-          clock_) {}
+      http_(connection_settings(environment_, profiles_, profile_.name)),
+      keys_([this] { return find_keys(); }, clock_) {}
+
+aws::FoundKeys Session::find_keys() {
+  return aws::find_keys(
+      {.environment = environment_, .home = home_, .http = http_, .clock = clock_, .ask_code = code_prompt()});
+}
+
+network::HttpSettings Session::http_settings() const {
+  return connection_settings(environment_, profiles_, profile_.name);
+}
 
 std::optional<aws::RegionChoice> Session::region(const aws::RegionHints& hints) const {
   return aws::choose_region(environment_, profiles_, profile_.name, hints);

@@ -200,6 +200,10 @@ void TaskStore::append_log(const TaskPath& task, int attempt, LogSource source, 
   store_.append(log_key(task, attempt, source, stream), lines);
 }
 
+void TaskStore::settle_log(const TaskPath& task, int attempt, LogSource source, LogStream stream) {
+  store_.settle(log_key(task, attempt, source, stream));
+}
+
 std::string TaskStore::read_log(const TaskPath& task, int attempt, LogSource source, LogStream stream) const {
   const auto bytes = store_.get(log_key(task, attempt, source, stream));
   return bytes ? std::string(bytes->text()) : std::string();

@@ -57,6 +57,8 @@ class TaskStore {
   /// Key of `N.runtime_stdout.log` and its like, relative to the store.
   std::string log_key(const TaskPath& task, int attempt, LogSource source, LogStream stream) const;
   void append_log(const TaskPath& task, int attempt, LogSource source, LogStream stream, std::string_view lines);
+  /// No more is appended: see ObjectStore::settle.
+  void settle_log(const TaskPath& task, int attempt, LogSource source, LogStream stream);
   /// Stored text of one file; empty when there is none.
   std::string read_log(const TaskPath& task, int attempt, LogSource source, LogStream stream) const;
   void replace_log(const TaskPath& task, int attempt, LogSource source, LogStream stream, std::string_view lines);

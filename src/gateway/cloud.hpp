@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "batch/service.hpp"
+#include "storage/object_store.hpp"
 
 /// The part of the library that talks to the cloud, a module of its own (`libmetaflow_cloud.so`), as the libraries that it needs would make
 /// every start later. It is loaded when it is first used.
@@ -69,6 +71,11 @@ class Cloud {
   virtual Reach reach(const std::string& queue) = 0;
   /// By which a program without S3 of its own gets `s3://bucket/key`; the request has to be signed.
   virtual std::string http_url(const std::string& object, const Reach& reach) = 0;
+
+  /// The store below an `s3://bucket/prefix`, good as long as this; nothing is asked of S3 yet. `notice` gets a sentence when S3 is slow
+  /// to do something, from any thread.
+  virtual std::unique_ptr<storage::ObjectStore> open_s3_store(const std::string& url,
+                                                              std::function<void(const std::string&)> notice) = 0;
 };
 
 /// The one of this process, loaded at the first call and then kept. Environment and files are those of that moment. Error(unavailable) that

@@ -7,6 +7,7 @@
 
 #include <metaflow/error.hpp>
 
+#include "base/program.hpp"
 #include "base/version.hpp"
 
 namespace metaflow::gateway {
@@ -22,7 +23,10 @@ fs::path own_file() {
                                   RTLD_DL_LINKMAP) != 0;
   // The program itself has no name here.
   const bool is_library = is_found && object->l_name != nullptr && object->l_name[0] != '\0';
-  return fs::canonical(is_library ? object->l_name : "/proc/self/exe");
+  std::error_code problem;
+  // The path may be one from a folder that the process has left since.
+  if (auto path = fs::canonical(is_library ? object->l_name : "/proc/self/exe", problem); !problem) return path;
+  return program_path();
 }
 
 [[noreturn]] void fail(const std::string& what) {

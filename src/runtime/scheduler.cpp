@@ -171,7 +171,7 @@ void Scheduler::refuse(Running refused, const std::string& why) {
   if (!failed.lacks_room && !failed.was_killed) {
     own_line(refused, OutputStream::err, why, Tone::bad);
     own_line(refused, OutputStream::err, "Task failed.", Tone::bad);
-    store_logs(refused);
+    end_logs(refused);
   }
   if (gang) return fail_node(*gang, refused.planned.branch, std::move(failed));
   Waiting waiting{std::move(refused.planned), std::move(refused.request), std::move(failed)};
@@ -261,7 +261,7 @@ void Scheduler::on_refused(Entry entry, const Refused& event) { refuse(take_out(
 
 /// The process that ran out of time cannot store how its attempt ended: another one does, and fails in its place.
 void Scheduler::store_timeout(Running& task) {
-  store_logs(task);
+  end_logs(task);
   task.request.failure = timeout_failure(task.request.step, *settings_[task.planned.step].timeout);
   start_attempt(std::move(task.planned), std::move(task.request), task.gang);
 }
@@ -271,7 +271,7 @@ void Scheduler::succeed(Running& task, const TaskOutcome& outcome) {
   if (splits > 0)
     run_log_.task_line(now(), task.head, fmt::format("Foreach yields {} child steps.", splits), Tone::system);
   run_log_.task_line(now(), task.head, "Task finished successfully.", Tone::system);
-  store_logs(task);
+  end_logs(task);
   if (!task.gang) return finish(task.planned, task.request, outcome);
   task.gang->succeeded(task.planned.branch, outcome);
   go_on(*task.gang);
@@ -298,7 +298,7 @@ void Scheduler::fail(Running& task, const Finished& event) {
   const bool crashed = status.signal == SIGSEGV;
   if (!event.outcome && !crashed && !task.killed) own_line(task, OutputStream::err, death_text(status), Tone::bad);
   own_line(task, OutputStream::err, crashed ? "Task failed with a segmentation fault." : "Task failed.", Tone::bad);
-  store_logs(task);
+  end_logs(task);
   FailedAttempt failed{.task = task.request.task,
                        .why = cause(event),
                        .was_killed = task.killed,
@@ -413,6 +413,14 @@ void Scheduler::store_logs(Running& task) {
       lose_log(path.text(), error);
     }
   }
+}
+
+/// Of an attempt that is over.
+void Scheduler::end_logs(Running& task) {
+  store_logs(task);
+  const datastore::TaskPath path{task.request.run, task.request.step, task.request.task};
+  for (const auto stream : {datastore::LogStream::out, datastore::LogStream::err})
+    logs_.settle_log(path, task.request.attempt, datastore::LogSource::runtime, stream);
 }
 
 /// What the tasks printed is shown all the same, and a full disk fails them soon enough.

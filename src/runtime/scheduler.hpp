@@ -126,6 +126,7 @@ class Scheduler {
   void show_line(Running& task, OutputStream stream, std::string_view line, bool is_stored = false);
   void own_line(Running& task, OutputStream stream, std::string_view text, Tone tone);
   void store_logs(Running& task);
+  void end_logs(Running& task);
   void lose_log(const std::string& pathspec, const Error& error);
   void stop(RunEnd end);
   void announce_termination();

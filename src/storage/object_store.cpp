@@ -4,7 +4,25 @@
 
 #include <metaflow/error.hpp>
 
+#include "base/parallel.hpp"
+
 namespace metaflow::storage {
+namespace {
+
+/// Less than this is written before a thread would have started.
+constexpr std::uint64_t worth_threads = 2 << 20;
+
+}  // namespace
+
+void ObjectStore::keep(std::span<const Content> contents) {
+  const auto keep_one = [&](std::size_t i) {
+    if (!renew(contents[i].key)) put(contents[i].key, contents[i].value());
+  };
+  std::uint64_t size = 0;
+  for (const auto& content : contents) size += content.size;
+  if (size >= worth_threads) return for_each_index(contents.size(), keep_one);
+  for (std::size_t i = 0; i < contents.size(); ++i) keep_one(i);
+}
 
 void check_key(std::string_view key) {
   for (std::size_t start = 0; start <= key.size();) {

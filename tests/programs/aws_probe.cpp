@@ -4,7 +4,9 @@
 
 #include <metaflow/error.hpp>
 
+#include "aws/key_chain.hpp"
 #include "aws/signature.hpp"
+#include "base/clock.hpp"
 #include "base/json.hpp"
 
 namespace {
@@ -41,8 +43,24 @@ JsonValue sign(const JsonValue& given) {
           {"query", signature.query}};
 }
 
+JsonValue find_keys(const JsonValue& given) {
+  const auto environment = given["environment"].get<aws::Environment>();
+  metaflow::network::HttpClient http;
+  aws::Surroundings around{.environment = environment,
+                           .home = given["home"].get<std::string>(),
+                           .http = http,
+                           .clock = metaflow::system_clock()};
+  if (given.contains("code"))
+    around.ask_code = [&](const std::string& serial) { return given["code"].get<std::string>() + " of " + serial; };
+  const auto found = aws::find_keys(around);
+  return {{"key_id", found.keys.key_id}, {"secret", found.keys.secret},
+          {"token", found.keys.token},   {"expiry", found.expiry_s ? JsonValue(*found.expiry_s) : JsonValue()},
+          {"origin", found.origin},      {"watched_file", found.watched_file}};
+}
+
 JsonValue answer(const std::string& question, const JsonValue& given) {
   if (question == "sign") return sign(given);
+  if (question == "find_keys") return find_keys(given);
   if (question == "encode_path") return aws::encode_path(given.get<std::string>());
   throw metaflow::Error(metaflow::ErrorCode::usage, "no question '" + question + "'");
 }

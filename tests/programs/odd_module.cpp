@@ -13,6 +13,10 @@ struct ThrowingCloud final : gateway::Cloud {
   std::unique_ptr<batch::Service> open_batch(const std::string&) override { return nullptr; }
   std::string http_url(const std::string&, const gateway::Reach&) override { return {}; }
   gateway::Reach reach(const std::string&) override { return {}; }
+  std::unique_ptr<storage::ObjectStore> open_s3_store(const std::string&,
+                                                      std::function<void(const std::string&)>) override {
+    return nullptr;
+  }
 };
 
 constexpr gateway::Module description{.version = MODULE_VERSION, .open = []() -> std::unique_ptr<gateway::Cloud> {
