@@ -129,7 +129,7 @@ def test_a_job_that_fails_is_known_to_have_failed(probe):
 
 def test_a_job_is_terminated(probe):
     job = submit(probe, "while :; do read -t 1 x </dev/zero; done")
-    probe.ask("terminate", id=job, reason="Metaflow initiated job termination.")
+    assert probe.ask("terminate", id=job, reason="Metaflow initiated job termination.") == []
     found = ended(probe, job)
     assert (found["status"], found["sentence"]) == ("FAILED", "The job was terminated by Metaflow.")
 

@@ -136,6 +136,7 @@ TEST_F(BatchClientTest, GoesOnWithOtherKeysWhenThoseAreExpired) {
   batch.terminate("j", "because");
   EXPECT_THAT(seen_.at(1), HasSubstr("Credential=SECOND/"));
 }
+TEST_F(BatchClientTest, AnAnswerMayBeEmpty) { EXPECT_NO_THROW(client({{answer(200, "")}}).terminate("j", "because")); }
 TEST_F(BatchClientTest, SaysWhichRightIsMissing) {
   auto batch = client(
       {{answer(403, R"({"message": "User: x is not authorized"})", "x-amzn-errortype: AccessDeniedException\r\n")}});

@@ -83,7 +83,9 @@ class JsonService::Operation final : public network::Exchange {
   std::optional<milliseconds> answered(network::Response response) override {
     if (response.problem != Problem::none) return after_problem(response);
     if (response.status == 200) {
-      answer_ = parse_json(response.body.text(), fmt::format("the answer of {} to {}", title(), call_.action));
+      // An answer that has nothing to say may be empty.
+      const auto text = response.body_bytes == 0 ? std::string_view("{}") : response.body.text();
+      answer_ = parse_json(text, fmt::format("the answer of {} to {}", title(), call_.action));
       return std::nullopt;
     }
     return after_refusal(read_error(response), response);
