@@ -69,7 +69,7 @@ struct Attempt {
   seconds changed{0}, missing_since{0};
   milliseconds due{0};
   std::size_t log_read[2] = {0, 0};
-  bool has_told_log_error = false;
+  bool has_told_log_error = false, has_told_outcome_error = false;
 };
 
 /// What the thread does: holds the jobs, asks about them and tells what became of them.
@@ -224,17 +224,28 @@ class Jobs {
     }
     show_log(attempt, OutputStream::out);
     show_log(attempt, OutputStream::err);
-    if (job.has_ended()) finish(attempt, job);
-    return job.has_ended();
+    return job.has_ended() && finish(attempt, job);
   }
 
-  void finish(Attempt& attempt, const batch::Job& job) {
-    std::optional<runtime::TaskOutcome> outcome;
+  /// False when that cannot be told yet: what came of hours of work is not given up for a datastore that is away for a while.
+  bool finish(Attempt& attempt, const batch::Job& job) {
+    constexpr seconds pause{15};
     try {
-      outcome = parts_.outcome(attempt.request);
+      finish_with(attempt, job, parts_.outcome(attempt.request));
     } catch (const Error& error) {
-      return fail(attempt, fmt::format("What the task has left cannot be read: {}", error.what()), 1);
+      const auto sentence = fmt::format("What the task has left cannot be read: {}", error.what());
+      if (!error.retryable()) {
+        fail(attempt, sentence, 1);
+        return true;
+      }
+      attempt.due = now() + pause;
+      if (!std::exchange(attempt.has_told_outcome_error, true)) tell(attempt, sentence + " This is tried again.");
+      return false;
     }
+    return true;
+  }
+
+  void finish_with(Attempt& attempt, const batch::Job& job, std::optional<runtime::TaskOutcome> outcome) {
     const bool succeeded = job.status == "SUCCEEDED";
     if (!outcome && succeeded)
       return fail(attempt, "The job has ended well, but its task has not stored that it is done.", 1);
@@ -249,7 +260,7 @@ class Jobs {
     events_.push(runtime::Finished{attempt.handle, {.code = code}, std::move(outcome)});
   }
 
-  /// A job that has just been submitted may not be known everywhere.
+  /// Whether to give it up. A job that has just been submitted may not be known everywhere.
   bool is_lost(Attempt& attempt) {
     constexpr seconds patience{300};
     if (attempt.missing_since == seconds(0)) attempt.missing_since = now_s();

@@ -92,7 +92,7 @@ class BatchLauncherTest : public testing::Test {
           flow_, {"ada", "1"}, defaults_,
           {.open_service = [this] { return std::make_unique<ScriptedBatch>(script_); },
            .prepare = [](const auto&) { return batch::Work{.script = "true"}; },
-           .outcome = [this](const auto&) { return outcome_; },
+           .outcome = [this](const auto&) { return outcome(); },
            .read_log = [this](const auto&,
                               OutputStream stream) { return stream == OutputStream::out ? log_ : std::string(); }},
           system_clock());
@@ -120,6 +120,21 @@ class BatchLauncherTest : public testing::Test {
     }
   }
 
+  std::optional<runtime::TaskOutcome> outcome() const {
+    if (outcome_error_) throw Error(*outcome_error_);
+    return outcome_;
+  }
+  /// The first line with `words` in it.
+  std::string told_until(const std::string& words) {
+    constexpr int deadline_ms = 30'000;
+    pollfd watched{launcher().descriptor(), POLLIN, 0};
+    while (::poll(&watched, 1, deadline_ms) > 0)
+      for (const auto& event : launcher().take_events())
+        if (const auto* output = std::get_if<Output>(&event); output && output->bytes.find(words) != std::string::npos)
+          return output->bytes;
+    return "nothing came";
+  }
+
   void await_submitted(std::size_t count) {
     std::unique_lock lock(script_.mutex);
     script_.changed.wait(lock, [&] { return script_.submitted.size() >= count; });
@@ -129,6 +144,7 @@ class BatchLauncherTest : public testing::Test {
   batch::Defaults defaults_{.queue = "jobs", .image = "films:1", .iam_role = "arn:role"};
   ScriptedBatch::Script script_;
   std::optional<runtime::TaskOutcome> outcome_ = runtime::TaskOutcome{.succeeded = true, .next = {"end"}};
+  std::optional<Error> outcome_error_;
   std::string log_;
   Finished finished_;
   std::unique_ptr<runtime::Launcher> launcher_;
@@ -174,6 +190,14 @@ TEST_F(BatchLauncherTest, AJobThatEndsWellWithoutOutcomeHasFailed) {
   outcome_.reset();
   launcher().launch(1, request());
   EXPECT_THAT(told().back(), HasSubstr("has not stored that it is done"));
+}
+TEST_F(BatchLauncherTest, AnOutcomeThatCannotBeReadFailsTheTaskUnlessItMayBeReadLater) {
+  outcome_error_ = Error(ErrorCode::corrupt, "the table is damaged");
+  launcher().launch(1, request());
+  EXPECT_THAT(told().back(), HasSubstr("What the task has left cannot be read: the table is damaged"));
+  outcome_error_ = Error(ErrorCode::unavailable, "S3 is away");
+  launcher().launch(2, request());
+  EXPECT_THAT(told_until("tried again"), HasSubstr("S3 is away"));
 }
 TEST_F(BatchLauncherTest, WhatIsRefusedIsNotTriedAgain) {
   script_.submit_error = Error(ErrorCode::denied, "no right");
