@@ -23,9 +23,9 @@ RESTS_ON = {
     "runtime": ["datastore", "metadata"],
     "package": ["datastore"],
     "compute": ["runtime", "package"],
-    "client": ["datastore", "metadata"],
+    "client": ["datastore", "metadata", "gateway"],
     "gc": ["datastore", "metadata"],
-    "cli": ["compute", "client", "gc", "gateway"],
+    "cli": ["compute", "client", "gc"],
     "capi": ["cli"],
 }
 

@@ -47,10 +47,10 @@ int execute_step(Invocation& invocation) {
   request.origin_run_id = invocation.own.optional_text("clone-run-id");
   request.tags = invocation.own.list("tag");
   read_gang(invocation.own, request);
-  const auto root = find_datastore_root(invocation, true);
+  const auto roots = find_roots(invocation, true);
   return run_task(invocation, std::move(request), control,
                   [&](const runtime::TaskRequest& task, const runtime::AwaitNodes& await_nodes) {
-                    LocalStores stores(root);
+                    OpenedStores stores(roots);
                     // The scheduler holds the flow as well, but a task that was started by hand has none.
                     const auto held = runtime::hold_flow(stores.both(), program.flow.name, datastore::IfAbsent::make);
                     return runtime::execute_task(program, task, stores.both(), system_clock(), await_nodes);
