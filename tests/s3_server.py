@@ -1,7 +1,10 @@
 """S3 on this machine: a moto server of its own, and how official's tools find it."""
 
+import re
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import boto3
 from botocore.config import Config
@@ -12,8 +15,9 @@ KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "
 
 # Says where it is, and ends with its input: so also when the tests are killed.
 SERVER = """
-import sys
+import logging, sys
 from moto.server import ThreadedMotoServer
+logging.basicConfig(level=logging.INFO)
 server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
 server.start()
 print("http://%s:%d" % server.get_host_and_port(), flush=True)
@@ -23,11 +27,12 @@ sys.stdin.read()
 
 class S3Server:
     def __init__(self):
+        self.log = tempfile.NamedTemporaryFile("r")  # appended to by the server, by another descriptor
         self.process = subprocess.Popen(
             [sys.executable, "-c", SERVER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=Path(self.log.name).open("a"),
             text=True,
         )
         self.url = self.process.stdout.readline().strip()
@@ -36,6 +41,15 @@ class S3Server:
     def stop(self) -> None:
         self.process.stdin.close()
         self.process.wait(DEADLINE)
+
+    def take_requests(self) -> list[str]:
+        """`PUT /bucket/key` for each request since the last call."""
+        colour = r"(?:\x1b\[[0-9;]*m)*"
+        return re.findall(rf'"{colour}([A-Z]+ \S+) HTTP', self.log.read())
+
+    def keys(self, bucket: str, prefix: str) -> list[str]:
+        pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
 
     def variables(self) -> dict[str, str]:
         """What a program needs to find this server."""

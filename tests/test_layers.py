@@ -24,9 +24,9 @@ RESTS_ON = {
     "runtime": ["datastore", "metadata"],
     "package": ["datastore"],
     "compute": ["runtime", "package", "batch"],
-    "client": ["datastore", "metadata"],
+    "client": ["datastore", "metadata", "gateway"],
     "gc": ["datastore", "metadata"],
-    "cli": ["compute", "client", "gc", "gateway"],
+    "cli": ["compute", "client", "gc"],
     "capi": ["cli"],
 }
 

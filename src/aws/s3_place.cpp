@@ -43,7 +43,8 @@ S3Address s3_address(const std::string& endpoint, S3Addressing addressing, const
     path += "/" + encode_path(place.bucket);
   }
   if (!place.key.empty() || path.empty()) path += "/" + encode_path(place.key);
-  return {.url = scheme + host + path, .host = std::move(host), .path = std::move(path)};
+  auto url = scheme + host + path;
+  return {.url = std::move(url), .host = std::move(host), .path = std::move(path)};
 }
 
 }  // namespace metaflow::aws

@@ -34,11 +34,12 @@ struct StoredCode {
 /// What the thread of the launcher works with: made there, at the first job.
 class BatchRun {
  public:
-  BatchRun(const Invocation& invocation, const std::string& root, std::string queue)
+  BatchRun(const Invocation& invocation, const Roots& roots, const std::string& queue)
       : invocation_(invocation),
         program_(invocation.program),
         graph_(program_.flow),
-        stores_(root),
+        roots_(roots),
+        stores_(roots),
         logs_(stores_.objects(), program_.flow.name),
         reach_(gateway::cloud().reach(queue)) {}
 
@@ -73,7 +74,7 @@ class BatchRun {
 
   /// As the job starts the program: its path in the package, and the public `step` command.
   std::vector<std::string> arguments(const runtime::TaskRequest& request) {
-    auto words = step_program(invocation_, stores_.objects().root()).arguments;
+    auto words = step_program(invocation_, roots_).arguments;
     words.front() = "bin/" + program_.flow.name;
     for (auto& word : runtime::step_arguments(request)) words.push_back(std::move(word));
     return words;
@@ -102,7 +103,8 @@ class BatchRun {
   const Invocation& invocation_;
   const FlowProgram& program_;
   model::Graph graph_;
-  LocalStores stores_;
+  Roots roots_;
+  OpenedStores stores_;
   datastore::TaskStore logs_;
   gateway::Reach reach_;
   std::optional<StoredCode> code_;
@@ -111,14 +113,14 @@ class BatchRun {
 }  // namespace
 
 std::unique_ptr<runtime::Launcher> with_batch(std::unique_ptr<runtime::Launcher> local, const Invocation& invocation,
-                                              const std::string& root) {
+                                              const Roots& roots) {
   const auto& flow = invocation.program.flow;
   const auto defaults = batch_defaults(Configuration::read());
   const auto run = std::make_shared<std::optional<BatchRun>>();
   compute::BatchParts parts{
       .open_service =
-          [run, &invocation, root, queue = defaults.queue] {
-            run->emplace(invocation, root, queue);
+          [run, &invocation, roots, queue = defaults.queue] {
+            run->emplace(invocation, roots, queue);
             return gateway::cloud().open_batch(queue);
           },
       .prepare = [run](const runtime::TaskRequest& request) { return (*run)->prepare(request); },

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "cli/invocation.hpp"
 #include "runtime/launcher.hpp"
@@ -10,9 +9,9 @@
 namespace metaflow::cli {
 
 /// Sends attempts of steps with `@batch` to AWS Batch, and all others to `local`. Nothing is opened before there is one for Batch.
-/// `invocation` outlives it; `root` is that of its datastore.
+/// `invocation` outlives it; `roots` are those of its stores.
 std::unique_ptr<runtime::Launcher> with_batch(std::unique_ptr<runtime::Launcher> local, const Invocation& invocation,
-                                              const std::string& root);
+                                              const Roots& roots);
 
 /// Whether this process is the job of a task: `step` then keeps the log of the task as well.
 bool is_batch_job();

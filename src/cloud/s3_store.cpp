@@ -27,6 +27,15 @@ class S3Store final : public storage::ObjectStore {
     return std::move(object->bytes);
   }
 
+  std::vector<std::optional<Buffer>> get_all(std::span<const std::string> keys) const override {
+    std::vector<aws::S3Get> wanted;
+    for (const auto& key : keys) wanted.push_back({.place = place_to_read(key)});
+    std::vector<std::optional<Buffer>> values;
+    for (auto& object : client_->get(wanted))
+      values.push_back(object ? std::optional(std::move(object->bytes)) : std::nullopt);
+    return values;
+  }
+
   std::optional<std::uint64_t> size(std::string_view key) const override {
     const auto info = client_->head(place_to_read(key));
     return info ? std::optional(info->size) : std::nullopt;

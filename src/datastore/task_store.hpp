@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,8 @@ class TaskStore {
   /// The artifacts of the latest started attempt if that one is done, else nothing (an earlier done attempt does not
   /// count).
   std::optional<ArtifactTable> read(const TaskPath& task) const;
+  /// The same for each of these, all at a time.
+  std::vector<std::optional<ArtifactTable>> read_all(std::span<const TaskPath> tasks) const;
   /// The artifacts of this attempt, nothing if it is not done.
   std::optional<ArtifactTable> read(const TaskPath& task, int attempt) const;
   /// Ids of all tasks of a step that have left anything, sorted by text.
@@ -65,6 +68,8 @@ class TaskStore {
 
  private:
   std::string key(const TaskPath& task, int attempt, std::string_view file) const;
+  std::optional<ArtifactTable> read_latest(const TaskPath& task) const;
+  ArtifactTable parse_table(const TaskPath& task, int attempt, const std::optional<Buffer>& bytes) const;
 
   storage::ObjectStore& store_;
   std::string flow_;

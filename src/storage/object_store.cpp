@@ -9,10 +9,21 @@
 namespace metaflow::storage {
 namespace {
 
-/// Less than this is written before a thread would have started.
+/// Less than this is written, and fewer are read, before a thread would have started.
 constexpr std::uint64_t worth_threads = 2 << 20;
+constexpr std::size_t many = 16;
 
 }  // namespace
+
+std::vector<std::optional<Buffer>> ObjectStore::get_all(std::span<const std::string> keys) const {
+  std::vector<std::optional<Buffer>> values(keys.size());
+  const auto get_one = [&](std::size_t i) { values[i] = get(keys[i]); };
+  if (keys.size() >= many)
+    for_each_index(keys.size(), get_one);
+  else
+    for (std::size_t i = 0; i < keys.size(); ++i) get_one(i);
+  return values;
+}
 
 void ObjectStore::keep(std::span<const Content> contents) {
   const auto keep_one = [&](std::size_t i) {

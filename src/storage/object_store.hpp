@@ -39,6 +39,8 @@ class ObjectStore {
   virtual ~ObjectStore() = default;
   /// Nothing for a key never written.
   virtual std::optional<Buffer> get(std::string_view key) const = 0;
+  /// The same for each of these, several at a time where that saves time.
+  virtual std::vector<std::optional<Buffer>> get_all(std::span<const std::string> keys) const;
   bool has(std::string_view key) const { return size(key).has_value(); }
   /// Length of what the key holds in bytes, nothing for a key never written.
   virtual std::optional<std::uint64_t> size(std::string_view key) const = 0;

@@ -70,6 +70,19 @@ TEST_P(ObjectStoreContract, WhatWasPutIsRead) {
   EXPECT_EQ(store_.size("a/b/c"), 4u);
 }
 
+TEST_P(ObjectStoreContract, SeveralAreReadInTheOrderAsked) {
+  std::vector<std::string> keys;
+  for (int i = 0; i < 20; ++i) {
+    keys.push_back("a/" + std::to_string(i));
+    if (i != 7) store_.put(keys.back(), pieces(std::to_string(i)));
+  }
+  const auto values = store_.get_all(keys);
+  ASSERT_EQ(values.size(), keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i)
+    EXPECT_EQ(values[i] ? values[i]->text() : "nothing", i == 7 ? "nothing" : std::to_string(i));
+  EXPECT_THAT(store_.get_all({}), IsEmpty());
+}
+
 TEST_P(ObjectStoreContract, PiecesAreJoinedInOrder) {
   const std::string borrowed = "in the middle ";
   auto value = pieces("first ");
