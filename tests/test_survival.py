@@ -145,6 +145,8 @@ def test_a_retry_waits_when_it_is_asked_to(project):
         ("catch:vars=x", "Did you mean 'var'?"),
         ("resources:memory=0", "memory=0"),
         ("secrets:sources=[1]", "neither text nor a dict"),
+        ("batch:swappiness=100", "from 0 to 99"),
+        ("batch", "requires --datastore=s3"),
         ("retries", "Did you mean 'retry'?"),
     ],
 )

@@ -3,6 +3,7 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
@@ -59,6 +60,44 @@ struct SecretsOptions {
   bool allow_override = false;  ///< secrets may replace variables that the environment has already
 };
 
+/// Up to 8 literals.
+struct BatchTexts {
+  std::array<std::string_view, 8> items{};
+  std::size_t count = 0;
+
+  constexpr BatchTexts() = default;
+  constexpr BatchTexts(std::initializer_list<std::string_view> texts) {
+    if (texts.size() > items.size()) throw "batch takes up to 8 texts here";
+    for (const auto text : texts) items[count++] = text;
+  }
+  constexpr auto begin() const { return items.begin(); }
+  constexpr auto end() const { return items.begin() + static_cast<std::ptrdiff_t>(count); }
+};
+
+/// How a step runs on AWS Batch. What is left as it is comes from the configuration, or means nothing in particular.
+struct BatchOptions {
+  double cpu = 0;
+  double gpu = 0;
+  int memory_mb = 0;
+  std::string_view image = {};
+  std::string_view queue = {};  ///< name or ARN
+  std::string_view iam_role = {}, execution_role = {};
+  int shared_memory_mb = 0;
+  std::optional<int> max_swap_mb = {}, swappiness = {};
+  int inferentia = 0, trainium = 0, efa = 0;  ///< how many of these devices; the first two are the same
+  BatchTexts host_volumes = {};               ///< `/path` or `/path:/path/in/container`
+  BatchTexts efs_volumes = {};                ///< `fs-12` or `fs-12:/path/in/container`
+  bool use_tmpfs = false;
+  bool tmpfs_tempdir = true;
+  int tmpfs_size_mb = 0;
+  std::string_view tmpfs_path = "/metaflow_temp";
+  BatchTexts tags = {};  ///< `name=value`
+  int ephemeral_storage_gib = 0;
+  std::string_view log_driver = {};
+  BatchTexts log_options = {};  ///< `name:value`
+  bool privileged = false;
+};
+
 /// An environment variable. Both are literals.
 struct EnvironmentVariable {
   std::string_view name = {}, value = {};
@@ -104,6 +143,7 @@ struct StepSetting {
   std::optional<detail::EnvironmentSetting> environment = {};
   std::optional<ResourceOptions> resources = {};
   std::optional<detail::SecretsSetting> secrets = {};
+  std::optional<BatchOptions> batch = {};
   bool is_parallel = false;
   bool is_start = false, is_end = false;
 };
@@ -164,6 +204,18 @@ constexpr StepSetting secrets(const std::string_view (&sources)[Count], SecretsO
   return {.secrets = detail::SecretsSetting{detail::FewOf<std::string_view, 8>::of(sources), options}};
 }
 
+/// Runs the step's tasks on AWS Batch, in containers of their own: `mf::batch({.cpu = 2, .memory_mb = 8'000})`. The flow needs the
+/// datastore s3 then. Of what this and `mf::resources` ask for, the larger counts.
+constexpr StepSetting batch(BatchOptions options = {}) {
+  if (options.cpu < 0 || options.gpu < 0 || options.memory_mb < 0) throw "batch takes no cpu, gpu or memory below 0";
+  if (options.shared_memory_mb < 0 || options.tmpfs_size_mb < 0 || options.ephemeral_storage_gib < 0)
+    throw "batch takes no storage below 0";
+  if (options.tmpfs_path.empty() || options.tmpfs_path[0] != '/') throw "tmpfs_path is an absolute path";
+  for (const auto tag : options.tags)
+    if (tag.find('=') == tag.npos || tag.find('=') == 0) throw "a tag is written as name=value";
+  return {.batch = options};
+}
+
 /// Marks the step that `num_parallel` starts: its tasks, the nodes of a gang, run at the same time, and each finds the
 /// others by `Current::parallel`. A join comes right after it.
 constexpr StepSetting parallel() { return {.is_parallel = true}; }
@@ -201,6 +253,7 @@ struct StepSettings : StepSetting {
     add_setting(environment, given.environment);
     add_setting(resources, given.resources);
     add_setting(secrets, given.secrets);
+    add_setting(batch, given.batch);
     is_parallel = is_parallel || given.is_parallel;
     is_start = is_start || given.is_start;
     is_end = is_end || given.is_end;

@@ -119,6 +119,12 @@ std::string ServiceError::sentence() const {
   return message.empty() ? text : text + ": " + message;
 }
 
+ServiceError make_error(int status, std::string code, std::string message) {
+  ServiceError error{.status = status, .code = std::move(code), .message = std::move(message)};
+  error.kind = kind_of(error);
+  return error;
+}
+
 ServiceError read_error(const network::Response& response) {
   ServiceError error{.status = response.status};
   const auto body = response.body.text();

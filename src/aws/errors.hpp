@@ -30,6 +30,9 @@ struct ServiceError {
   std::string sentence() const;
 };
 
+/// An error that came inside an answer: its kind follows from code and message.
+ServiceError make_error(int status, std::string code, std::string message);
+
 /// Reads an answer that is no success, be its body XML, JSON or nothing.
 ServiceError read_error(const network::Response& response);
 

@@ -48,7 +48,7 @@ TEST(Decospec, AnUnknownNameListsTheKnownOnes) {
   EXPECT_EQ(
       refusal("rety"),
       "Unknown step decorator: Unknown step decorator 'rety'. Did you mean 'retry'? These are known: retry, timeout, "
-      "catch, environment, resources, secrets, parallel.");
+      "catch, environment, resources, secrets, parallel, batch.");
 }
 TEST(Decospec, AnUnknownAttributeListsTheKnownOnes) {
   EXPECT_THAT(refusal("retry:time=3"), HasSubstr("Did you mean 'times'?"));

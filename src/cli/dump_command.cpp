@@ -110,7 +110,7 @@ int execute_dump(Invocation& invocation) {
   const Selection selection{.private_names = invocation.own.flag("private"),
                             .max_value_size = static_cast<std::uint64_t>(invocation.own.integer("max-value-size")),
                             .names = split_at_commas(invocation.own.text("include"))};
-  LocalStores stores(find_datastore_root(invocation, false));
+  OpenedStores stores(find_roots(invocation, false));
   const auto file = invocation.own.optional_text("file");
   std::vector<Value::Pair> dumped;
   Tasks(stores.objects(), invocation.flow_name(), path).each(path, [&](const auto& task, const ArtifactSource& source) {

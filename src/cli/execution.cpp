@@ -6,6 +6,8 @@
 
 #include "base/clock.hpp"
 #include "base/configuration.hpp"
+#include "cli/batch_check.hpp"
+#include "cli/batch_execution.hpp"
 #include "cli/commands.hpp"
 #include "cli/decospec.hpp"
 #include "runtime/task_attempt.hpp"
@@ -31,16 +33,16 @@ std::vector<std::string> words_of(const FlowOption& option, const std::vector<st
 
 /// What the forked tasks of a run share, made before they are: they find it in their memory.
 struct ForkedTasks {
-  ForkedTasks(const FlowProgram& flow_program, const std::string& root)
-      : program(flow_program), stores(root), input(program.flow, stores.both().objects) {}
+  ForkedTasks(const FlowProgram& flow_program, const Roots& roots)
+      : program(flow_program), stores(roots), input(program.flow, stores.both().objects) {}
 
   const FlowProgram& program;
-  LocalStores stores;
+  OpenedStores stores;
   runtime::SharedInput input;
 };
 
-std::unique_ptr<runtime::Launcher> make_forks(const FlowProgram& program, const std::string& root) {
-  const auto tasks = std::make_shared<ForkedTasks>(program, root);
+std::unique_ptr<runtime::Launcher> make_forks(const FlowProgram& program, const Roots& roots) {
+  const auto tasks = std::make_shared<ForkedTasks>(program, roots);
   return compute::make_fork_launcher(
       [tasks](const runtime::TaskRequest& request, const runtime::AwaitNodes& await_nodes) {
         return runtime::execute_task(tasks->program, request, tasks->stores.both(), system_clock(), await_nodes,
@@ -63,6 +65,7 @@ class TellingLauncher final : public runtime::Launcher {
     launcher_->launch(attempt, request);
   }
   void signal(runtime::AttemptHandle attempt, int number) override { launcher_->signal(attempt, number); }
+  void interrupt() override { launcher_->interrupt(); }
   void let_finish(runtime::AttemptHandle attempt) override { launcher_->let_finish(attempt); }
   int descriptor() const override { return launcher_->descriptor(); }
   std::vector<runtime::LauncherEvent> take_events() override { return launcher_->take_events(); }
@@ -113,13 +116,15 @@ compute::ProcessHooks process_hooks(const FlowProgram& program) {
   return {.fork = program.binding.fork_process, .leave = program.binding.leave_process};
 }
 
-compute::StepProgram step_program(const Invocation& invocation, const std::string& root) {
+compute::StepProgram step_program(const Invocation& invocation, const Roots& roots) {
   const auto& binding = invocation.program.binding;
   auto words = binding.command.empty() ? std::vector{invocation.script} : binding.command;
   const auto path = binding.command.empty() ? std::string("/proc/self/exe") : words.front();
   const auto add = [&](const std::vector<std::string>& more) { words.insert(words.end(), more.begin(), more.end()); };
-  add({"--quiet", "--metadata", "local", "--environment", "local", "--datastore", "local"});
-  add({"--event-logger", "nullSidecarLogger", "--monitor", "nullSidecarMonitor", "--datastore-root", root});
+  add({"--quiet", "--metadata", "local", "--environment", "local"});
+  add({"--datastore", roots.is_local() ? "local" : "s3"});
+  add({"--event-logger", "nullSidecarLogger", "--monitor", "nullSidecarMonitor"});
+  add({"--datastore-root", roots.objects});
   for (const auto& option : binding.options)
     if (invocation.top.given(option.name)) add(words_of(option, invocation.top.list(option.name)));
   for (const auto& spec : all_decospecs(invocation)) add({"--with", spec});
@@ -180,15 +185,18 @@ void add_record_options(Command& command) {
   add({.name = "runner-attribute-file", .type = "PATH", .help = "Write id, flow and metadata of the run as JSON."});
 }
 
-Execution::Execution(const Invocation& invocation, std::string datastore_root)
-    : program_(invocation.program), root_(std::move(datastore_root)) {
+Execution::Execution(const Invocation& invocation, Roots roots)
+    : program_(invocation.program), roots_(std::move(roots)) {
+  const auto datastore = roots_.is_local() ? "local" : "s3";
+  if (has_batch(program_.flow)) check_batch(program_.flow, datastore, batch_defaults(Configuration::read()));
   launcher_ =
-      make_launcher(invocation, step_program(invocation, root_), [this] { return make_forks(program_, root_); });
+      make_launcher(invocation, step_program(invocation, roots_), [this] { return make_forks(program_, roots_); });
+  if (has_batch(program_.flow)) launcher_ = with_batch(std::move(launcher_), invocation, roots_);
 }
 
-runtime::RunOptions run_options(const Invocation& invocation, const std::string& root, std::string name_space) {
+runtime::RunOptions run_options(const Invocation& invocation, const std::string& records, std::string name_space) {
   const auto& own = invocation.own;
-  auto options = record_options(invocation, root, std::move(name_space));
+  auto options = record_options(invocation, records, std::move(name_space));
   options.max_workers = static_cast<int>(own.integer("max-workers"));
   options.max_num_splits = static_cast<int>(own.integer("max-num-splits"));
   options.tags = user_tags(own);
@@ -196,14 +204,14 @@ runtime::RunOptions run_options(const Invocation& invocation, const std::string&
   return options;
 }
 
-runtime::RunOptions record_options(const Invocation& invocation, const std::string& root, std::string name_space) {
+runtime::RunOptions record_options(const Invocation& invocation, const std::string& records, std::string name_space) {
   const auto& own = invocation.own;
   return {.timeout_grace = std::chrono::seconds(invocation.program.binding.interrupts_itself ? 5 : 0),
           .max_log_bytes = static_cast<std::uint64_t>(own.integer("max-log-size")) * 1'000'000,
           .name_space = std::move(name_space),
           .run_id_file = own.text("run-id-file"),
           .runner_attribute_file = own.text("runner-attribute-file"),
-          .metadata = metadata_description(root),
+          .metadata = metadata_description(records),
           .script = invocation.script};
 }
 

@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/clock.hpp"
 #include "base/configuration.hpp"
 #include "base/version.hpp"
 #include "cli/settings_check.hpp"
+#include "gateway/cloud.hpp"
 
 namespace metaflow::cli {
 namespace {
@@ -29,14 +32,34 @@ std::string configured(const Arguments& top, const Configuration& configuration,
   return configuration.text(setting_name).value_or(top.text(option));
 }
 
-void require_local(const Arguments& top, const Configuration& configuration, const std::string& option,
-                   std::string_view setting_name) {
-  const auto kind = configured(top, configuration, option, setting_name);
-  if (kind != "local")
-    throw Error(ErrorCode::usage, fmt::format("Invalid value for '--{}': '{}' is not available in this version; only "
-                                              "'local' is (METAFLOW_{} or the configuration asks for it).",
-                                              option, kind, setting_name));
+/// The kind that is asked for; Error(usage) when it is none of `available`.
+std::string require_kind(const Arguments& top, const Configuration& configuration, const std::string& option,
+                         std::string_view setting_name, const std::vector<std::string>& available) {
+  auto kind = configured(top, configuration, option, setting_name);
+  if (std::ranges::find(available, kind) == available.end())
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("Invalid value for '--{}': '{}' is not available in this version; only '{}' {} "
+                    "(METAFLOW_{} or the configuration asks for it).",
+                    option, kind, fmt::join(available, "' and '"), available.size() == 1 ? "is" : "are", setting_name));
+  return kind;
 }
+
+/// `asked` is what --datastore-root or its setting say.
+std::string s3_root(const Configuration& configuration, const std::optional<std::string>& asked) {
+  auto root = asked.value_or("");
+  if (root.empty()) root = configuration.text("DATASTORE_SYSROOT_S3").value_or("");
+  while (root.ends_with('/')) root.pop_back();
+  if (!root.starts_with("s3://") || root.size() == std::string_view("s3:/").size() + 1)
+    throw Error(ErrorCode::usage,
+                fmt::format("The datastore s3 needs to know where it is, and {}. Set METAFLOW_DATASTORE_SYSROOT_S3 to "
+                            "s3://bucket/prefix, or give --datastore-root.",
+                            root.empty() ? "nothing says so" : "'" + root + "' is no place in S3"));
+  return root;
+}
+
+/// Said by a task, it goes into the task's log.
+void say(const std::string& sentence) { std::fprintf(stderr, "%s\n", sentence.c_str()); }
 
 /// Says what the user should know about a datastore that is found or will be made.
 std::string checked_root(const Invocation& invocation, const LocalRoot& root, std::string_view kind, bool announce) {
@@ -73,8 +96,9 @@ Command top_level_options(const FlowProgram& program) {
       .options = {
           {.name = "quiet", .kind = OptionKind::flag, .help = "Say only what is asked for.", .off_name = "not-quiet"},
           choice("metadata", "Where runs are recorded.", {"local"}, shown),
-          choice("datastore", "Where artifacts are stored.", {"local"}, shown),
-          {.name = "datastore-root", .help = "The folder of the datastore, instead of the nearest .metaflow."},
+          choice("datastore", "Where artifacts are stored.", {"local", "s3"}, shown),
+          {.name = "datastore-root",
+           .help = "The folder of the datastore, instead of the nearest .metaflow; or with s3 its s3:// URL."},
           {.name = "with",
            .kind = OptionKind::repeated,
            .type = "DECORATOR",
@@ -102,23 +126,28 @@ void show_banner(const Invocation& invocation) {
     invocation.console.echo("No user is named but root; set METAFLOW_USER to keep your runs apart from others'.");
 }
 
-std::string find_datastore_root(const Invocation& invocation, bool announce) {
+Roots find_roots(const Invocation& invocation, bool announce) {
   const auto& top = invocation.top;
   // Tasks are started with all of these, and so read no file.
   const bool is_settled = top.given("datastore") && top.given("metadata") && top.given("datastore-root");
   const auto configuration = is_settled && !invocation.starts_run ? Configuration() : Configuration::read();
   if (invocation.starts_run) check_settings(configuration, top, invocation.console);
-  require_local(top, configuration, "datastore", "DEFAULT_DATASTORE");
-  require_local(top, configuration, "metadata", "DEFAULT_METADATA");
+  const auto kind = require_kind(top, configuration, "datastore", "DEFAULT_DATASTORE", {"local", "s3"});
+  require_kind(top, configuration, "metadata", "DEFAULT_METADATA", {"local"});
   const auto asked =
       top.given("datastore-root") ? top.optional_text("datastore-root") : configuration.text("DATASTORE_ROOT");
-  if (asked && !asked->empty()) return std::filesystem::absolute(*asked).lexically_normal().string();
-  if (top.text("mode") == "spin") return checked_root(invocation, find_spin_root(), "spin", announce);
-  return checked_root(invocation, find_local_root(), "local", announce);
+  const bool is_spin = top.text("mode") == "spin";
+  if (kind == "s3" && !is_spin)
+    return {.records = checked_root(invocation, find_local_root(), "local", announce),
+            .objects = s3_root(configuration, asked)};
+  if (kind == "local" && asked && !asked->empty())
+    return local_roots(std::filesystem::absolute(*asked).lexically_normal().string());
+  if (is_spin) return local_roots(checked_root(invocation, find_spin_root(), "spin", announce));
+  return local_roots(checked_root(invocation, find_local_root(), "local", announce));
 }
 
-std::string find_spin_datastore_root(const Invocation& invocation) {
-  return checked_root(invocation, find_spin_root(), "spin", true);
+Roots find_spin_roots(const Invocation& invocation) {
+  return local_roots(checked_root(invocation, find_spin_root(), "spin", true));
 }
 
 std::string metadata_description(const std::string& root) {
@@ -128,10 +157,11 @@ std::string metadata_description(const std::string& root) {
   return "local@" + (name == ".metaflow" ? path.parent_path() : path).string();
 }
 
-LocalStores::LocalStores(const std::string& root, const std::vector<std::string>& more_system_tags)
-    : objects_(storage::open_directory_store(root)),
-      metadata_(
-          metadata::open_local_metadata(root, system_clock(), {more_system_tags.begin(), more_system_tags.end()})) {}
+OpenedStores::OpenedStores(const Roots& roots, const std::vector<std::string>& more_system_tags)
+    : objects_(roots.is_local() ? storage::open_directory_store(roots.objects)
+                                : gateway::cloud().open_s3_store(roots.objects, say)),
+      metadata_(metadata::open_local_metadata(roots.records, system_clock(),
+                                              {more_system_tags.begin(), more_system_tags.end()})) {}
 
 std::vector<std::string> split_path(std::string_view text) {
   std::vector<std::string> parts(1);

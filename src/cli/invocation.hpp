@@ -33,19 +33,29 @@ Command top_level_options(const FlowProgram& program);
 /// `Metaflow <version> executing <Flow> for <identity>`.
 void show_banner(const Invocation& invocation);
 
-/// The datastore that the options name, with `--mode spin` that of spun tasks; says once when it belongs to somebody else. With `announce`, says that a new
-/// one will be made. Error(usage) for a kind that is not available.
-std::string find_datastore_root(const Invocation& invocation, bool announce);
-/// That of spun tasks; says when a new one will be made.
-std::string find_spin_datastore_root(const Invocation& invocation);
+/// Where runs are recorded, and where what they store lies.
+struct Roots {
+  std::string records;  ///< a folder
+  std::string objects;  ///< the same folder, or an s3:// URL
+
+  bool is_local() const { return records == objects; }
+};
+/// The folder of both.
+inline Roots local_roots(const std::string& folder) { return {folder, folder}; }
+
+/// Those that the options name, with `--mode spin` of spun tasks; says once when they belong to somebody else. With `announce`, says that a new
+/// folder will be made. Error(usage) for a kind that is not available.
+Roots find_roots(const Invocation& invocation, bool announce);
+/// Those of spun tasks; says when new ones will be made.
+Roots find_spin_roots(const Invocation& invocation);
 /// What the official client has to be given to see the records below this root: `local@/data/proj`.
 std::string metadata_description(const std::string& root);
 
-/// Records and results under one local root.
-class LocalStores {
+/// Records and results.
+class OpenedStores {
  public:
   /// Runs that are created get `more_system_tags`.
-  explicit LocalStores(const std::string& root, const std::vector<std::string>& more_system_tags = {});
+  explicit OpenedStores(const Roots& roots, const std::vector<std::string>& more_system_tags = {});
   storage::ObjectStore& objects() { return *objects_; }
   metadata::Metadata& metadata() { return *metadata_; }
   runtime::Stores both() { return {*objects_, *metadata_}; }

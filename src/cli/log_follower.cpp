@@ -19,38 +19,48 @@ using std::chrono::milliseconds;
 /// No file tells that a scheduler has gone.
 constexpr milliseconds ask_every{1000};
 
+/// Nor that an object elsewhere has changed.
+constexpr milliseconds look_every{5000};
+
 /// A task says that it is done before it ends, and its scheduler stores what it printed last after that.
-constexpr milliseconds longest_delay{1000};
+constexpr milliseconds longest_delay_here{1000}, longest_delay_elsewhere{5000};
 
-std::string task_folder(const storage::ObjectStore& objects, const client::Task& task) {
-  return objects.root() + '/' + task.pathspec();
-}
-
-/// A file that grows, read line by line.
+/// A stored text that grows, read line by line.
 class GrowingFile {
  public:
-  explicit GrowingFile(std::string path) : path_(std::move(path)) {}
+  GrowingFile(const storage::ObjectStore& objects, std::string key, bool is_here)
+      : objects_(&objects), key_(std::move(key)), is_here_(is_here) {}
 
   /// The whole lines that were added since the last call.
   std::string take() {
-    auto text = read_text_from(path_, offset_);
+    auto text = is_here_ ? read_text_from(objects_->root() + '/' + key_, offset_) : read_object();
     text.resize(text.rfind('\n') + 1);  // without one, rfind + 1 is 0
     offset_ += text.size();
     return text;
   }
 
  private:
-  std::string path_;
+  std::string read_object() const {
+    const auto bytes = objects_->get(key_);
+    return bytes && bytes->size() > offset_ ? std::string(bytes->text().substr(offset_)) : std::string();
+  }
+
+  const storage::ObjectStore* objects_;
+  std::string key_;
+  bool is_here_;
   std::uint64_t offset_ = 0;
 };
 
 class Follower {
  public:
-  Follower(storage::ObjectStore& objects, client::Task attempt, const std::vector<LogStream>& streams)
-      : attempt_(std::move(attempt)), errors_(log_file(objects, LogSource::runtime, LogStream::err)) {
+  /// `is_here` when the objects are files of this machine.
+  Follower(storage::ObjectStore& objects, client::Task attempt, const std::vector<LogStream>& streams, bool is_here)
+      : attempt_(std::move(attempt)),
+        errors_(objects, log_key(objects, LogSource::runtime, LogStream::err), is_here),
+        longest_delay_(is_here ? longest_delay_here : longest_delay_elsewhere) {
     for (const auto stream : streams)
       for (const auto source : {LogSource::runtime, LogSource::task})
-        files_.emplace_back(log_file(objects, source, stream));
+        files_.emplace_back(objects, log_key(objects, source, stream), is_here);
   }
 
   void show_news(const ShowLine& show) {
@@ -68,34 +78,37 @@ class Follower {
     const auto ended = attempt_.ended_at();
     if (!ended) return std::nullopt;
     const milliseconds now(system_clock().now_microseconds() / 1000);
-    return std::clamp(longest_delay - (now - ended->time_since_epoch()), milliseconds(0), longest_delay);
+    return std::clamp(longest_delay_ - (now - ended->time_since_epoch()), milliseconds(0), longest_delay_);
   }
 
  private:
-  std::string log_file(storage::ObjectStore& objects, LogSource source, LogStream stream) const {
+  std::string log_key(storage::ObjectStore& objects, LogSource source, LogStream stream) const {
     const auto flow = attempt_.parent().parent().parent().id();
-    const datastore::TaskStore tasks(objects, flow);
     const auto stored = stream == LogStream::out ? datastore::LogStream::out : datastore::LogStream::err;
     const auto path = datastore::parse_task_path(attempt_.pathspec().substr(flow.size() + 1));
-    return objects.root() + '/' + tasks.log_key(path, attempt_.current_attempt(), source, stored);
+    return datastore::TaskStore(objects, flow).log_key(path, attempt_.current_attempt(), source, stored);
   }
 
   client::Task attempt_;
   std::vector<GrowingFile> files_;
   GrowingFile errors_;
+  milliseconds longest_delay_;
   bool is_given_up_ = false;
 };
 
 }  // namespace
 
-FollowEnd follow_logs(storage::ObjectStore& objects, const std::vector<client::Task>& attempts,
-                      const std::vector<LogStream>& streams, const ShowLine& show, const IsExecuted& is_executed) {
+FollowEnd follow_logs(storage::ObjectStore& objects, const std::string& records,
+                      const std::vector<client::Task>& attempts, const std::vector<LogStream>& streams,
+                      const ShowLine& show, const IsExecuted& is_executed) {
   FolderWatch watch;
   std::vector<Follower> followers;
+  const bool is_here = objects.root() == records;
   for (const auto& attempt : attempts) {
-    watch.add(task_folder(objects, attempt));
-    watch.add(task_folder(objects, attempt) + "/_meta");
-    followers.emplace_back(objects, attempt, streams);
+    const auto folder = records + '/' + attempt.pathspec();
+    if (is_here) watch.add(folder);
+    watch.add(folder + "/_meta");
+    followers.emplace_back(objects, attempt, streams, is_here);
   }
   while (true) {
     bool all_ended = true;
@@ -114,8 +127,10 @@ FollowEnd follow_logs(storage::ObjectStore& objects, const std::vector<client::T
     if (executed == false) return all_ended ? FollowEnd::attempts_ended : FollowEnd::run_abandoned;
     if (all_ended)
       watch.wait(wait_for);
-    else
+    else if (is_here)
       watch.wait(executed ? std::optional(ask_every) : std::nullopt);
+    else
+      watch.wait(look_every);
   }
 }
 

@@ -22,11 +22,11 @@ using IsExecuted = std::function<std::optional<bool>()>;
 enum class FollowEnd { attempts_ended, run_abandoned };
 
 /// Shows what attempts (`Task::at_attempt`) of one run have printed and go on to print, until each is done or has been given
-/// up by its scheduler, or nobody executes the run any more. Woken by the files themselves, so these lie on this machine, in
-/// `objects`. Where nobody can tell whether the run is executed, it does not return while an attempt neither ends nor is
-/// ended.
-FollowEnd follow_logs(storage::ObjectStore& objects, const std::vector<client::Task>& attempts,
-                      const std::vector<client::LogStream>& streams, const ShowLine& show,
-                      const IsExecuted& is_executed);
+/// up by its scheduler, or nobody executes the run any more. Woken by the files themselves; where `objects` are not in the folder of the
+/// `records`, which are on this machine, it looks every five seconds. Where nobody can tell whether the run is executed, it does not return
+/// while an attempt neither ends nor is ended.
+FollowEnd follow_logs(storage::ObjectStore& objects, const std::string& records,
+                      const std::vector<client::Task>& attempts, const std::vector<client::LogStream>& streams,
+                      const ShowLine& show, const IsExecuted& is_executed);
 
 }  // namespace metaflow::cli

@@ -67,7 +67,8 @@ void show_stored(const Invocation& invocation, const std::vector<client::Task>& 
 }
 
 /// Lines of several tasks say whose they are.
-void follow(const Invocation& invocation, const std::vector<client::Task>& tasks, LocalStores& stores) {
+void follow(const Invocation& invocation, const std::vector<client::Task>& tasks, OpenedStores& stores,
+            const std::string& records) {
   const auto& own = invocation.own;
   const auto prefix = [&](const client::Task& task) {
     if (tasks.size() == 1) return std::string();
@@ -82,7 +83,8 @@ void follow(const Invocation& invocation, const std::vector<client::Task>& tasks
   const auto run = tasks.front().parent().parent();
   const auto record = stores.metadata().run(invocation.flow_name(), run.id());
   const auto is_executed = [&] { return record ? stores.metadata().is_held(*record) : std::nullopt; };
-  if (follow_logs(stores.objects(), attempts, asked_streams(own), show, is_executed) == FollowEnd::run_abandoned)
+  if (follow_logs(stores.objects(), records, attempts, asked_streams(own), show, is_executed) ==
+      FollowEnd::run_abandoned)
     invocation.console.echo(
         fmt::format("The process that executed run {} has gone without finishing it: nothing more will come.",
                     run.id()),
@@ -173,11 +175,11 @@ int execute_scrub(Invocation& invocation) {
   const auto& own = invocation.own;
   if (own.given("attempt") && own.given("latest") && !own.flag("latest"))
     throw Error(ErrorCode::usage, "--attempt names one attempt, --all takes each: give one of them.");
-  const auto root = find_datastore_root(invocation, false);
-  LocalStores stores(root);
+  const auto roots = find_roots(invocation, false);
+  OpenedStores stores(roots);
   datastore::TaskStore logs(stores.objects(), invocation.flow_name());
   bool any = false;
-  for (const auto& task : find_tasks(invocation.flow_name(), parse_input_path(*own.argument(0)), root)) {
+  for (const auto& task : find_tasks(invocation.flow_name(), parse_input_path(*own.argument(0)), roots.records)) {
     const auto path = datastore::parse_task_path(task.pathspec().substr(invocation.flow_name().size() + 1));
     for (const int attempt : attempts_to_scrub(own, task)) {
       for (const auto stream : asked_streams(own)) scrub(logs, path, attempt, stream);
@@ -212,15 +214,15 @@ void describe_logs(Command& command, const FlowProgram&) {
 
 int execute_logs(Invocation& invocation) {
   const auto& own = invocation.own;
-  const auto root = find_datastore_root(invocation, false);
-  auto tasks = find_tasks(invocation.flow_name(), parse_input_path(*own.argument(0)), root);
+  const auto roots = find_roots(invocation, false);
+  auto tasks = find_tasks(invocation.flow_name(), parse_input_path(*own.argument(0)), roots.records);
   if (own.given("attempt")) {
     const auto attempt = static_cast<int>(own.integer("attempt"));
     for (auto& task : tasks) task = task.at_attempt(attempt);
   }
-  LocalStores stores(root);
+  OpenedStores stores(roots);
   if (own.flag("follow"))
-    follow(invocation, tasks, stores);
+    follow(invocation, tasks, stores, roots.records);
   else
     show_stored(invocation, tasks);
   return 0;

@@ -3,37 +3,19 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "base/configuration.hpp"
 #include "base/files.hpp"
 #include "base/hash.hpp"
 #include "base/version.hpp"
 #include "cli/commands.hpp"
-#include "package/code_package.hpp"
+#include "cli/flow_code.hpp"
 
 namespace metaflow::cli {
 namespace {
 
-package::CodeSource source_of(const Invocation& invocation) {
-  const auto& flow = invocation.program.flow;
-  const auto& binding = invocation.program.binding;
-  // What runs is an interpreter: the program alone would be no flow.
-  if (binding.has_opaque_values && !binding.code)
-    throw Error(ErrorCode::unavailable, "This program does not say what the code package of its flow holds.",
-                "No code package");
-  auto wanted = invocation.top.optional_text("package-suffixes");
-  if (!wanted) wanted = setting("DEFAULT_PACKAGE_SUFFIXES");
-  auto suffixes = split_at_commas(wanted.value_or(""));
-  if (binding.code) {
-    suffixes.insert(suffixes.end(), binding.code->suffixes.begin(), binding.code->suffixes.end());
-    return package::code_source(flow, invocation.script, *binding.code, std::move(suffixes));
-  }
-  return package::code_source(flow, suffixes.empty() ? package::default_suffixes() : std::move(suffixes));
-}
-
 std::string sha1_of(const std::string& bytes) { return sha1_hex(std::as_bytes(std::span(bytes))); }
 
 int execute_info(Invocation& invocation) {
-  const auto source = source_of(invocation);
+  const auto source = code_of(invocation);
   const auto members = package::package_members(source);
   const auto package = package::make_package(members);
   print(fmt::format("Package size: {:.2f} MB\nNumber of files: {}\nSHA-1: {}\n\nMetaflow version: {}\n\n",
@@ -57,7 +39,7 @@ void describe_list(Command& command, const FlowProgram&) {
 
 int execute_list(Invocation& invocation) {
   invocation.console.echo("Files in the code package (--package-suffixes chooses the sources):");
-  for (const auto& member : package::package_members(source_of(invocation))) {
+  for (const auto& member : package::package_members(code_of(invocation))) {
     if (invocation.own.flag("archive"))
       print(member.name + '\n');
     else
@@ -77,7 +59,7 @@ int execute_save(Invocation& invocation) {
   if (!std::filesystem::is_directory(folder))
     throw Error(ErrorCode::not_found, fmt::format("There is no folder '{}' to save the package in.", folder.string()),
                 "Invalid command");
-  const auto package = package::make_package(package::package_members(source_of(invocation)));
+  const auto package = package::make_package(package::package_members(code_of(invocation)));
   replace_file(path, package);
   invocation.console.echo(fmt::format("The code package is saved in {} (SHA-1 {}).", path, sha1_of(package)));
   return 0;

@@ -68,8 +68,8 @@ void describe_resume(Command& command, const FlowProgram& program) {
 }
 
 int execute_resume(Invocation& invocation) {
-  Execution execution(invocation, find_datastore_root(invocation, false));
-  auto options = run_options(invocation, execution.datastore_root(), metadata::current_identity().name_space());
+  Execution execution(invocation, find_roots(invocation, false));
+  auto options = run_options(invocation, execution.roots().records, metadata::current_identity().name_space());
   options.run_id = new_run_id(invocation.own);
   const auto identifier = resume_identifier(invocation.own);
   options.reopens_run = identifier.has_value();

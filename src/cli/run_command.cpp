@@ -15,15 +15,15 @@ void describe_run(Command& command, const FlowProgram& program) {
 }
 
 int execute_run(Invocation& invocation) {
-  Execution execution(invocation, find_datastore_root(invocation, true));
+  Execution execution(invocation, find_roots(invocation, true));
   const auto& program = execution.program();
-  const auto& root = execution.datastore_root();
+  const auto& records = execution.roots().records;
   const auto identity = metadata::current_identity();
   const auto options =
-      run_options(invocation, root, invocation.own.optional_text("namespace").value_or(identity.name_space()));
+      run_options(invocation, records, invocation.own.optional_text("namespace").value_or(identity.name_space()));
   RunParameters parameters(program, invocation.own, identity.user);
   validate_flow(program.flow, invocation.console);
-  const auto values = std::move(parameters).store(datastore::data_tools_root(root), [&](const std::string& line) {
+  const auto values = std::move(parameters).store(datastore::data_tools_root(records), [&](const std::string& line) {
     invocation.console.echo(line);
   });
   auto stores = execution.make_stores();

@@ -114,12 +114,12 @@ void add_spin_options(Command& command) {
 /// All that a process needs that executes a spun task.
 struct Spinning {
   const FlowProgram& program;
-  std::string origin_root, root;  ///< of what is read, and of what is written
+  Roots origin, roots;  ///< of what is read, and of what is written
   bool keeps_artifacts;
   runtime::Replacements replacements;
 
   runtime::TaskOutcome execute(const runtime::TaskRequest& request) const {
-    LocalStores stores(root), of_origin(origin_root);
+    OpenedStores stores(roots), of_origin(origin);
     return runtime::execute_spun_task(program, request, stores.both(), of_origin.objects(), replacements,
                                       keeps_artifacts, system_clock());
   }
@@ -131,8 +131,8 @@ Spinning make_spinning(Invocation& invocation, const std::string& step) {
   refuse_gangs(flow, step);
   reduce_decorators(*std::ranges::find(flow.steps, step, &model::Step::name), invocation);
   Spinning spinning{.program = invocation.program,
-                    .origin_root = {},
-                    .root = {},
+                    .origin = {},
+                    .roots = {},
                     .keeps_artifacts = keeps_artifacts(invocation.own),
                     .replacements = {}};
   if (invocation.own.given("artifacts-module"))
@@ -145,7 +145,8 @@ std::vector<std::string> spin_step_arguments(const Arguments& own, const Spinnin
                                              const runtime::TaskRequest& request) {
   auto words = runtime::step_arguments(request);
   words.front() = "spin-step";
-  words.insert(words.end(), {"--orig-flow-datastore", "local@" + spinning.origin_root});
+  words.insert(words.end(),
+               {"--orig-flow-datastore", (spinning.origin.is_local() ? "local@" : "s3@") + spinning.origin.objects});
   words.emplace_back(spinning.keeps_artifacts ? "--persist" : "--no-persist");
   if (own.flag("skip-decorators")) words.emplace_back("--skip-decorators");
   if (own.given("artifacts-module"))
@@ -153,13 +154,15 @@ std::vector<std::string> spin_step_arguments(const Arguments& own, const Spinnin
   return words;
 }
 
-/// The folder in `local@/data/.metaflow`.
-std::string origin_root_of(const std::string& text) {
+/// Of `local@/data/.metaflow`, or `s3@s3://bucket/prefix`.
+Roots origin_of(const std::string& text) {
   for (const std::string_view type : {"local@", "spin@"})
     if (text.starts_with(type) && text.size() > type.size())
-      return std::filesystem::absolute(text.substr(type.size())).lexically_normal().string();
+      return local_roots(std::filesystem::absolute(text.substr(type.size())).lexically_normal().string());
+  constexpr std::string_view s3 = "s3@";
+  if (text.starts_with(std::string(s3) + "s3://")) return {find_local_root().path, text.substr(s3.size())};
   throw Error(ErrorCode::usage,
-              fmt::format("Invalid value for '--orig-flow-datastore': '{}' is no local@FOLDER.", text));
+              fmt::format("Invalid value for '--orig-flow-datastore': '{}' is neither local@FOLDER nor s3@URL.", text));
 }
 
 }  // namespace
@@ -181,9 +184,9 @@ int execute_spin(Invocation& invocation) {
   require_valid(program.flow);
   const auto origin = parse_spin_origin(*invocation.own.argument(0), program.flow);
   auto spinning = make_spinning(invocation, origin.step);
-  spinning.origin_root = find_datastore_root(invocation, false);
-  spinning.root = find_spin_datastore_root(invocation);
-  auto fresh_process = step_program(invocation, spinning.root);
+  spinning.origin = find_roots(invocation, false);
+  spinning.roots = find_spin_roots(invocation);
+  auto fresh_process = step_program(invocation, spinning.roots);
   fresh_process.command = [&](const runtime::TaskRequest& request) {
     return spin_step_arguments(invocation.own, spinning, request);
   };
@@ -192,18 +195,18 @@ int execute_spin(Invocation& invocation) {
         [&](const runtime::TaskRequest& request, const runtime::AwaitNodes&) { return spinning.execute(request); }, {},
         process_hooks(program));
   });
-  LocalStores stores(spinning.root, program.binding.system_tags), of_origin(spinning.origin_root);
+  OpenedStores stores(spinning.roots, program.binding.system_tags), of_origin(spinning.origin);
   // Before the origin is looked for: the task reads what it left.
   const auto held = runtime::hold_flow(of_origin.both(), program.flow.name, datastore::IfAbsent::pass);
-  const auto inputs = find_spin_inputs(origin, program.flow, spinning.origin_root);
-  return runtime::spin_step(program, spin_options(invocation, spinning.root, origin.step), inputs, stores.both(),
-                            *launcher, system_clock());
+  const auto inputs = find_spin_inputs(origin, program.flow, spinning.origin.records);
+  return runtime::spin_step(program, spin_options(invocation, spinning.roots.records, origin.step), inputs,
+                            stores.both(), *launcher, system_clock());
 }
 
 void describe_spin_step(Command& command, const FlowProgram&) {
   add_task_options(command);
   command.options.push_back({.name = "orig-flow-datastore",
-                             .type = "TYPE@FOLDER",
+                             .type = "TYPE@ROOT",
                              .help = "Where the tasks before this one are stored: local@/data/.metaflow.",
                              .required = true});
   add_spin_options(command);
@@ -214,12 +217,11 @@ int execute_spin_step(Invocation& invocation) {
   const int control = compute::inherited_control_descriptor();
   auto request = task_request(invocation);
   auto spinning = make_spinning(invocation, request.step);
-  spinning.origin_root = origin_root_of(invocation.own.text("orig-flow-datastore"));
-  spinning.root = invocation.top.given("datastore-root") ? find_datastore_root(invocation, true)
-                                                         : find_spin_datastore_root(invocation);
+  spinning.origin = origin_of(invocation.own.text("orig-flow-datastore"));
+  spinning.roots = invocation.top.given("datastore-root") ? find_roots(invocation, true) : find_spin_roots(invocation);
   return run_task(invocation, std::move(request), control,
                   [&](const runtime::TaskRequest& task, const runtime::AwaitNodes&) {
-                    LocalStores stores(spinning.root), of_origin(spinning.origin_root);
+                    OpenedStores stores(spinning.roots), of_origin(spinning.origin);
                     // As `spin` does; but a task that was started by hand has nobody else to hold them.
                     const auto& flow = invocation.flow_name();
                     const auto held = runtime::hold_flow(stores.both(), flow, datastore::IfAbsent::make);

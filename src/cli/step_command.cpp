@@ -1,6 +1,10 @@
 #include "base/clock.hpp"
+#include "cli/batch_execution.hpp"
 #include "cli/commands.hpp"
+#include "cli/execution.hpp"
 #include "cli/task_process.hpp"
+#include "compute/folder_guard.hpp"
+#include "compute/remote_task.hpp"
 #include "runtime/task_attempt.hpp"
 
 namespace metaflow::cli {
@@ -19,6 +23,23 @@ void read_gang(const Arguments& own, runtime::TaskRequest& request) {
                 "A node of a gang needs --ubf-context, --num-parallel and --split-index together: ubf_control is node "
                 "0, ubf_task any other below --num-parallel.");
   request.num_parallel = nodes;
+}
+
+/// The task is a child of this process, which keeps its log: in a job nobody else does.
+int run_batch_job(const FlowProgram& program, runtime::TaskRequest request, const Roots& roots) {
+  const compute::FolderGuard folder;
+  request.temporary_folder = folder.path();
+  const auto launcher = compute::make_fork_launcher(
+      [&](const runtime::TaskRequest& task, const runtime::AwaitNodes& await_nodes) {
+        OpenedStores stores(roots);
+        // Records need a run to be of. All of them go with the container: those that stay are made by who waits for the job.
+        stores.metadata().open_run_as(program.flow.name, task.run, {});
+        return runtime::execute_task(program, task, stores.both(), system_clock(), await_nodes);
+      },
+      {}, process_hooks(program));
+  OpenedStores stores(roots);
+  datastore::TaskStore logs(stores.objects(), program.flow.name);
+  return compute::run_remote_task({.request = std::move(request)}, *launcher, logs, system_clock());
 }
 
 }  // namespace
@@ -47,10 +68,11 @@ int execute_step(Invocation& invocation) {
   request.origin_run_id = invocation.own.optional_text("clone-run-id");
   request.tags = invocation.own.list("tag");
   read_gang(invocation.own, request);
-  const auto root = find_datastore_root(invocation, true);
+  const auto roots = find_roots(invocation, true);
+  if (control < 0 && is_batch_job()) return run_batch_job(program, std::move(request), roots);
   return run_task(invocation, std::move(request), control,
                   [&](const runtime::TaskRequest& task, const runtime::AwaitNodes& await_nodes) {
-                    LocalStores stores(root);
+                    OpenedStores stores(roots);
                     // The scheduler holds the flow as well, but a task that was started by hand has none.
                     const auto held = runtime::hold_flow(stores.both(), program.flow.name, datastore::IfAbsent::make);
                     return runtime::execute_task(program, task, stores.both(), system_clock(), await_nodes);

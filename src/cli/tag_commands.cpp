@@ -119,7 +119,7 @@ void print_by_tag(const std::vector<TaggedRun>& runs, bool with_system_tags, boo
 }
 
 client::Options options_of(const Invocation& invocation, std::optional<std::string> name_space) {
-  const std::filesystem::path root = find_datastore_root(invocation, false);
+  const std::filesystem::path root = find_roots(invocation, false).records;
   // An empty namespace is the global one.
   if (name_space && name_space->empty()) name_space.reset();
   return {.folder = {}, .name_space = std::move(name_space), .root = root};

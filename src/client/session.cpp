@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "base/configuration.hpp"
+#include "gateway/cloud.hpp"
 
 namespace metaflow::client {
 
@@ -31,6 +32,10 @@ std::string root_of(const Options& options) {
   if (!options.root.empty()) return std::filesystem::absolute(options.root).lexically_normal().string();
   if (options.folder.empty()) return find_local_root().path;
   return (std::filesystem::absolute(options.folder) / ".metaflow").lexically_normal().string();
+}
+
+std::unique_ptr<storage::ObjectStore> open_store(const std::string& root) {
+  return root.starts_with("s3://") ? gateway::cloud().open_s3_store(root, {}) : storage::open_directory_store(root);
 }
 
 }  // namespace
@@ -58,7 +63,7 @@ metadata::RunRecord Session::find_run(const std::string& flow, const std::string
 const FlowData& Session::data(const std::string& root, const std::string& flow) const {
   std::scoped_lock lock(mutex_);
   auto& data = data_[{root, flow}];
-  if (!data) data = std::make_unique<FlowData>(root, flow);
+  if (!data) data = std::make_unique<FlowData>(open_store(root), flow);
   return *data;
 }
 
@@ -78,7 +83,7 @@ std::vector<std::string> parse_pathspec(std::string_view text, const std::vector
   return found;
 }
 
-bool is_folder(std::string_view type) { return type == "local" || type == "spin"; }
+bool is_readable(std::string_view type) { return type == "local" || type == "spin" || type == "s3"; }
 
 Error not_found(const std::string& message) { return {ErrorCode::not_found, message, "Object not found"}; }
 

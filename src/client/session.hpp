@@ -19,8 +19,8 @@ namespace metaflow::client::detail {
 
 /// Where artifacts and logs of one flow lie below one root.
 struct FlowData {
-  FlowData(const std::string& root, const std::string& flow)
-      : store(storage::open_directory_store(root)), blobs(*store, flow), tasks(*store, flow) {}
+  FlowData(std::unique_ptr<storage::ObjectStore> objects, const std::string& flow)
+      : store(std::move(objects)), blobs(*store, flow), tasks(*store, flow) {}
 
   std::unique_ptr<storage::ObjectStore> store;
   datastore::BlobStore blobs;
@@ -53,8 +53,8 @@ class Session {
 /// {"Flow", "run"}.
 std::vector<std::string> parse_pathspec(std::string_view text, const std::vector<std::string_view>& parts);
 
-/// Whether a datastore of this type is a folder on this machine.
-bool is_folder(std::string_view type);
+/// Whether a datastore of this type can be read: a folder of this machine, or a place in S3.
+bool is_readable(std::string_view type);
 
 /// Error(not_found) under the heading that official gives it.
 Error not_found(const std::string& message);

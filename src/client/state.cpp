@@ -327,7 +327,7 @@ std::shared_ptr<const TaskState> open_task(const std::shared_ptr<const RunState>
 /// `:root:/data/proj/.metaflow` is the folder in which an artifact lies.
 std::string root_of(const metadata::ArtifactRecord& pointer) {
   constexpr std::string_view prefix = ":root:";
-  if (!is_folder(pointer.ds_type) || !pointer.location.starts_with(prefix))
+  if (!is_readable(pointer.ds_type) || !pointer.location.starts_with(prefix))
     throw Error(ErrorCode::unavailable,
                 fmt::format("it is kept in a datastore of type '{}' at '{}', which cannot be read here",
                             pointer.ds_type, pointer.location));

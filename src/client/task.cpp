@@ -35,7 +35,7 @@ std::vector<std::string> stored_log(const detail::TaskState& task, LogStream str
   if (const auto original = task.origin()) return stored_log(*original, stream);
   const auto type = task.newest_own_value("ds-type").value_or("local");
   const auto root = task.newest_own_value("ds-root").value_or(task.run->session->root());
-  if (!detail::is_folder(type))
+  if (!detail::is_readable(type))
     throw Error(ErrorCode::unavailable,
                 fmt::format("cannot read what {} printed: it is kept in a datastore of type '{}' at '{}', which cannot "
                             "be read here",

@@ -17,8 +17,8 @@ std::string system_certificates() {
   return {};
 }
 
-network::HttpSettings http_settings(const aws::Environment& environment, const aws::Profiles& profiles,
-                                    const std::string& profile) {
+network::HttpSettings connection_settings(const aws::Environment& environment, const aws::Profiles& profiles,
+                                          const std::string& profile) {
   network::HttpSettings settings{.proxies = network::proxies_of(environment)};
   const auto bundle = profiles.value(profile, "ca_bundle");
   settings.ca_bundle =
@@ -34,12 +34,16 @@ Session::Session(aws::Environment environment, std::string home, Clock& clock)
       clock_(clock),
       profiles_(environment_, home_),
       profile_(aws::choose_profile(environment_)),
-      http_(http_settings(environment_, profiles_, profile_.name)),
+      http_(connection_settings(environment_, profiles_, profile_.name)),
       keys_([this] { return find_keys(); }, clock_) {}
 
 aws::FoundKeys Session::find_keys() {
   return aws::find_keys(
       {.environment = environment_, .home = home_, .http = http_, .clock = clock_, .ask_code = code_prompt()});
+}
+
+network::HttpSettings Session::http_settings() const {
+  return connection_settings(environment_, profiles_, profile_.name);
 }
 
 std::optional<aws::RegionChoice> Session::region(const aws::RegionHints& hints) const {

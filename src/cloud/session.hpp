@@ -22,6 +22,8 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   network::HttpClient& http() { return http_; }
+  /// Those of http().
+  network::HttpSettings http_settings() const;
   aws::KeyHolder& keys() { return keys_; }
   Clock& clock() { return clock_; }
   const aws::ProfileChoice& profile() const { return profile_; }

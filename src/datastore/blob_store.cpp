@@ -19,6 +19,9 @@ namespace {
 /// Less than this is done before a thread would have started.
 constexpr std::size_t worth_threads = 2 << 20;
 
+/// What official Metaflow goes by to read a blob where it cannot look for a side file.
+constexpr std::string_view attributes = R"({"cas_raw": false, "cas_version": 1})";
+
 enum class Kind { gzip, raw };
 
 bool is_key(std::string_view key) {
@@ -63,12 +66,11 @@ struct BlobStore::State {
   /// An empty file is what a power loss may leave of a blob: it is written anew.
   bool holds(std::string_view key) const { return store.size(object_key(key)).value_or(0) > 0; }
 
-  std::string put_small(const Pieces& bytes) {
-    auto key = sha1_hex(bytes);
-    if (!store.renew(object_key(key))) store.put(object_key(key), gzip_pack(bytes));
-    return key;
+  storage::Content content(std::string_view key, const Pieces& bytes, std::function<Pieces()> value) const {
+    return {.key = object_key(key), .size = bytes.size(), .value = std::move(value), .attributes = attributes};
   }
 
+  std::vector<std::string> put_small(std::span<const Pieces* const> blobs);
   std::vector<std::string> put_large(std::span<const Pieces* const> blobs);
 
   std::optional<Kind> kind_of(std::string_view key) {
@@ -86,6 +88,17 @@ struct BlobStore::State {
   Buffer verify(std::string_view key, Buffer file);
 };
 
+std::vector<std::string> BlobStore::State::put_small(std::span<const Pieces* const> blobs) {
+  std::vector<std::string> keys;
+  std::vector<storage::Content> contents;
+  for (const auto* blob : blobs) {
+    keys.push_back(sha1_hex(*blob));
+    contents.push_back(content(keys.back(), *blob, [blob] { return gzip_pack(*blob); }));
+  }
+  store.keep(contents);
+  return keys;
+}
+
 /// Each digest and each member is a job of its own, so that one large array keeps all cores busy as well as ten do.
 std::vector<std::string> BlobStore::State::put_large(std::span<const Pieces* const> blobs) {
   std::deque<Job> jobs;
@@ -97,10 +110,9 @@ std::vector<std::string> BlobStore::State::put_large(std::span<const Pieces* con
     for (std::size_t i = 0; i < job.packing.member_count(); ++i) work.push_back([&job, i] { job.packing.pack(i); });
   }
   for_each_index(work.size(), [&](std::size_t i) { work[i](); });
-  for_each_index(jobs.size(), [&](std::size_t i) {
-    const auto place = object_key(jobs[i].key);
-    if (!store.renew(place)) store.put(place, jobs[i].packing.take());
-  });
+  std::vector<storage::Content> contents;
+  for (auto& job : jobs) contents.push_back(content(job.key, job.bytes, [&job] { return job.packing.take(); }));
+  store.keep(contents);
   std::vector<std::string> keys;
   for (auto& job : jobs) keys.push_back(std::move(job.key));
   return keys;
@@ -133,18 +145,18 @@ BlobStore::BlobStore(storage::ObjectStore& store, std::string flow_name)
 BlobStore::~BlobStore() = default;
 
 std::string BlobStore::put(const Pieces& bytes) {
-  if (bytes.size() < worth_threads) return state_->put_small(bytes);
   const auto* blob = &bytes;
-  return std::move(state_->put_large({&blob, 1}).front());
+  return std::move(put_all({&blob, 1}).front());
 }
 
 std::vector<std::string> BlobStore::put_all(std::span<const Pieces* const> blobs) {
   std::size_t total = 0;
   for (const auto* blob : blobs) total += blob->size();
-  if (total >= worth_threads) return state_->put_large(blobs);
-  std::vector<std::string> keys;
-  for (const auto* blob : blobs) keys.push_back(state_->put_small(*blob));
-  return keys;
+  return total < worth_threads ? state_->put_small(blobs) : state_->put_large(blobs);
+}
+
+void BlobStore::assume(std::string_view key) {
+  if (is_key(key)) state_->store.assume(state_->object_key(key));
 }
 
 bool BlobStore::has(std::string_view key) const { return is_key(key) && state_->holds(key); }

@@ -23,8 +23,10 @@ class BlobStore {
 
   /// Stores `bytes` unless their key is there already; returns the key.
   std::string put(const Pieces& bytes);
-  /// Several at once, hashed and packed in parallel; keys in the same order.
+  /// Several at once, hashed, packed and written in parallel; keys in the same order.
   std::vector<std::string> put_all(std::span<const Pieces* const> blobs);
+  /// Says that this one is stored, as what an artifact of a finished task is: so it need not be looked for when it is put again.
+  void assume(std::string_view key);
   bool has(std::string_view key) const;
   /// The logical bytes, digest verified (once per key and process). Error: not_found, corrupt; the caller adds whose
   /// blob it is.

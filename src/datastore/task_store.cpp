@@ -177,6 +177,26 @@ std::optional<int> TaskStore::latest_attempt(const TaskPath& task) const {
 }
 
 std::optional<ArtifactTable> TaskStore::read(const TaskPath& task) const {
+  return std::move(read_all({&task, 1}).front());
+}
+
+std::vector<std::optional<ArtifactTable>> TaskStore::read_all(std::span<const TaskPath> tasks) const {
+  // Of most tasks the first attempt is done and there is no other, which takes one round of questions to find out.
+  std::vector<std::string> keys;
+  for (const auto& task : tasks)
+    for (const auto& [attempt, file] : {std::pair(1, "attempt.json"), {0, "DONE.lock"}, {0, "data.json"}})
+      keys.push_back(key(task, attempt, file));
+  const auto values = store_.get_all(keys);
+  std::vector<std::optional<ArtifactTable>> tables;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    const auto &has_second = values[3 * i], &is_done = values[3 * i + 1], &table = values[3 * i + 2];
+    const bool is_usual = !has_second && is_done;
+    tables.push_back(is_usual ? parse_table(tasks[i], 0, table) : read_latest(tasks[i]));
+  }
+  return tables;
+}
+
+std::optional<ArtifactTable> TaskStore::read_latest(const TaskPath& task) const {
   const auto attempt = latest_attempt(task);
   if (!attempt) return std::nullopt;
   return read(task, *attempt);
@@ -184,9 +204,11 @@ std::optional<ArtifactTable> TaskStore::read(const TaskPath& task) const {
 
 std::optional<ArtifactTable> TaskStore::read(const TaskPath& task, int attempt) const {
   if (!store_.has(key(task, attempt, "DONE.lock"))) return std::nullopt;
-  const auto file = key(task, attempt, "data.json");
-  const auto shown = store_.root() + '/' + file;
-  const auto bytes = store_.get(file);
+  return parse_table(task, attempt, store_.get(key(task, attempt, "data.json")));
+}
+
+ArtifactTable TaskStore::parse_table(const TaskPath& task, int attempt, const std::optional<Buffer>& bytes) const {
+  const auto shown = store_.root() + '/' + key(task, attempt, "data.json");
   if (!bytes) throw Error(ErrorCode::corrupt, "'" + shown + "' is missing, though the attempt is marked as done");
   return TableReader(shown).read(bytes->text());
 }
@@ -198,6 +220,10 @@ std::string TaskStore::log_key(const TaskPath& task, int attempt, LogSource sour
 void TaskStore::append_log(const TaskPath& task, int attempt, LogSource source, LogStream stream,
                            std::string_view lines) {
   store_.append(log_key(task, attempt, source, stream), lines);
+}
+
+void TaskStore::settle_log(const TaskPath& task, int attempt, LogSource source, LogStream stream) {
+  store_.settle(log_key(task, attempt, source, stream));
 }
 
 std::string TaskStore::read_log(const TaskPath& task, int attempt, LogSource source, LogStream stream) const {

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,8 @@ class TaskStore {
   /// The artifacts of the latest started attempt if that one is done, else nothing (an earlier done attempt does not
   /// count).
   std::optional<ArtifactTable> read(const TaskPath& task) const;
+  /// The same for each of these, all at a time.
+  std::vector<std::optional<ArtifactTable>> read_all(std::span<const TaskPath> tasks) const;
   /// The artifacts of this attempt, nothing if it is not done.
   std::optional<ArtifactTable> read(const TaskPath& task, int attempt) const;
   /// Ids of all tasks of a step that have left anything, sorted by text.
@@ -57,12 +60,16 @@ class TaskStore {
   /// Key of `N.runtime_stdout.log` and its like, relative to the store.
   std::string log_key(const TaskPath& task, int attempt, LogSource source, LogStream stream) const;
   void append_log(const TaskPath& task, int attempt, LogSource source, LogStream stream, std::string_view lines);
+  /// No more is appended: see ObjectStore::settle.
+  void settle_log(const TaskPath& task, int attempt, LogSource source, LogStream stream);
   /// Stored text of one file; empty when there is none.
   std::string read_log(const TaskPath& task, int attempt, LogSource source, LogStream stream) const;
   void replace_log(const TaskPath& task, int attempt, LogSource source, LogStream stream, std::string_view lines);
 
  private:
   std::string key(const TaskPath& task, int attempt, std::string_view file) const;
+  std::optional<ArtifactTable> read_latest(const TaskPath& task) const;
+  ArtifactTable parse_table(const TaskPath& task, int attempt, const std::optional<Buffer>& bytes) const;
 
   storage::ObjectStore& store_;
   std::string flow_;

@@ -58,14 +58,60 @@ JsonValue json_of(const SecretsSetting& secrets) {
   return sources;
 }
 
+JsonValue json_of(const BatchTexts& texts) {
+  auto list = JsonValue::array();
+  for (const auto text : texts) list.push_back(text);
+  return list.empty() ? JsonValue() : list;
+}
+
+JsonValue tags_of(const BatchTexts& texts) {
+  auto tags = JsonValue::object();
+  for (const auto text : texts) tags[std::string(text.substr(0, text.find('=')))] = text.substr(text.find('=') + 1);
+  return tags.empty() ? JsonValue() : tags;
+}
+
+JsonValue json_of(const std::optional<int>& number) { return number ? JsonValue(*number) : JsonValue(); }
+
+using Attributes = std::initializer_list<std::pair<const char*, JsonValue>>;
+
+void add_decorator(model::Step& step, const char* name, Attributes attributes) {
+  auto& decorator = step.decorators.emplace_back();
+  decorator.name = name;
+  for (const auto& [key, value] : attributes) decorator.attributes.emplace_back(key, dump_json(value));
+}
+
+void add_batch(model::Step& step, const BatchOptions& batch) {
+  add_decorator(step, "batch",
+                {{"cpu", number_or_null(batch.cpu)},
+                 {"gpu", number_or_null(batch.gpu)},
+                 {"memory", number_or_null(batch.memory_mb)},
+                 {"image", text_or_null(batch.image)},
+                 {"queue", text_or_null(batch.queue)},
+                 {"iam_role", text_or_null(batch.iam_role)},
+                 {"execution_role", text_or_null(batch.execution_role)},
+                 {"shared_memory", number_or_null(batch.shared_memory_mb)},
+                 {"max_swap", json_of(batch.max_swap_mb)},
+                 {"swappiness", json_of(batch.swappiness)},
+                 {"inferentia", number_or_null(batch.inferentia)},
+                 {"trainium", number_or_null(batch.trainium)},
+                 {"efa", number_or_null(batch.efa)},
+                 {"host_volumes", json_of(batch.host_volumes)},
+                 {"efs_volumes", json_of(batch.efs_volumes)},
+                 {"use_tmpfs", batch.use_tmpfs},
+                 {"tmpfs_tempdir", batch.tmpfs_tempdir},
+                 {"tmpfs_size", number_or_null(batch.tmpfs_size_mb)},
+                 {"tmpfs_path", JsonValue(batch.tmpfs_path)},
+                 {"aws_batch_tags", tags_of(batch.tags)},
+                 {"ephemeral_storage", number_or_null(batch.ephemeral_storage_gib)},
+                 {"log_driver", text_or_null(batch.log_driver)},
+                 {"log_options", json_of(batch.log_options)},
+                 {"executable", JsonValue()},
+                 {"privileged", batch.privileged}});
+}
+
 /// As if each setting had been written as a decorator.
 void add_decorators(model::Step& step, const StepSettings& settings) {
-  using Attributes = std::initializer_list<std::pair<const char*, JsonValue>>;
-  const auto add = [&](const char* name, Attributes attributes) {
-    auto& decorator = step.decorators.emplace_back();
-    decorator.name = name;
-    for (const auto& [key, value] : attributes) decorator.attributes.emplace_back(key, dump_json(value));
-  };
+  const auto add = [&](const char* name, Attributes attributes) { add_decorator(step, name, attributes); };
   if (const auto& retry = settings.retry)
     add("retry", {{"times", retry->times}, {"minutes_between_retries", retry->minutes_between_retries}});
   if (const auto& timeout = settings.timeout)
@@ -84,6 +130,7 @@ void add_decorators(model::Step& step, const StepSettings& settings) {
                     {"role", text_or_null(secrets->options.role)},
                     {"allow_override", secrets->options.allow_override}});
   if (settings.is_parallel) add("parallel", {});
+  if (settings.batch) add_batch(step, *settings.batch);
 }
 
 }  // namespace

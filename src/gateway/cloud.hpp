@@ -1,10 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
+
+#include "batch/service.hpp"
+#include "storage/object_store.hpp"
 
 /// The part of the library that talks to the cloud, a module of its own (`libmetaflow_cloud.so`), as the libraries that it needs would make
 /// every start later. It is loaded when it is first used.
@@ -45,6 +50,13 @@ struct AwsStatus {
   std::vector<std::string> warnings = {};
 };
 
+/// Where AWS is, as seen from here.
+struct Reach {
+  std::string region;
+  std::string s3_url;           ///< of S3 itself, without `/` at its end
+  bool has_own_s3_url = false;  ///< it is somebody's own server
+};
+
 /// What is known to the module, and done by it. Safe to use from several threads; members throw Error.
 class Cloud {
  public:
@@ -52,6 +64,18 @@ class Cloud {
 
   /// Asks AWS, which may take seconds. Throws nothing that a person could do something about: such is an answer.
   virtual AwsStatus status() = 0;
+
+  /// AWS Batch, in the region of `queue` if that is an ARN and nobody names another. What is returned stays good as long as this.
+  virtual std::unique_ptr<batch::Service> open_batch(const std::string& queue) = 0;
+  /// What a container needs to know to reach the same AWS.
+  virtual Reach reach(const std::string& queue) = 0;
+  /// By which a program without S3 of its own gets `s3://bucket/key`; the request has to be signed.
+  virtual std::string http_url(const std::string& object, const Reach& reach) = 0;
+
+  /// The store below an `s3://bucket/prefix`, good as long as this; nothing is asked of S3 yet. `notice` gets a sentence when S3 is slow
+  /// to do something, from any thread.
+  virtual std::unique_ptr<storage::ObjectStore> open_s3_store(const std::string& url,
+                                                              std::function<void(const std::string&)> notice) = 0;
 };
 
 /// The one of this process, loaded at the first call and then kept. Environment and files are those of that moment. Error(unavailable) that

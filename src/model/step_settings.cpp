@@ -1,7 +1,6 @@
 #include "model/step_settings.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <set>
 
@@ -9,74 +8,10 @@
 
 #include <fmt/format.h>
 
-#include "base/json.hpp"
+#include "model/attributes.hpp"
 
 namespace metaflow::model {
 namespace {
-
-/// The attributes of one decorator by name. What is wrong with one is said with its step, decorator and value.
-class Attributes {
- public:
-  Attributes(const Step& step, const Decorator& decorator) : step_(step), decorator_(decorator) {}
-
-  /// None when it is missing.
-  Value value(std::string_view name) const {
-    for (const auto& [known, json] : decorator_.attributes)
-      if (known == name) return value_of(parse_json(json, "decorator " + decorator_.name));
-    return {};
-  }
-  /// A number, or text that is one; nothing for None.
-  std::optional<double> number(std::string_view name) const {
-    const auto given = value(name);
-    if (given.is_none()) return std::nullopt;
-    auto number = std::numeric_limits<double>::quiet_NaN();
-    if (given.kind() == ValueKind::integer || given.kind() == ValueKind::real) number = given.as_real();
-    if (given.kind() == ValueKind::text) number = number_in(given.as_text());
-    if (!std::isfinite(number)) refuse(name, "is not a number");
-    return number;
-  }
-  double number_from_zero(std::string_view name, double fallback) const {
-    const auto found = number(name).value_or(fallback);
-    if (found < 0) refuse(name, "is below 0");
-    return found;
-  }
-  std::optional<double> positive(std::string_view name) const {
-    const auto found = number(name);
-    if (found && *found <= 0) refuse(name, "is not more than 0");
-    return found;
-  }
-  bool flag(std::string_view name, bool fallback) const {
-    const auto given = value(name);
-    if (given.is_none()) return fallback;
-    if (given.kind() != ValueKind::boolean) refuse(name, "is neither true nor false");
-    return given.as_boolean();
-  }
-  /// Empty for None.
-  std::string text(std::string_view name) const {
-    const auto given = value(name);
-    if (given.is_none()) return {};
-    if (given.kind() != ValueKind::text) refuse(name, "is not text");
-    return std::string(given.as_text());
-  }
-
-  [[noreturn]] void refuse(std::string_view name, std::string_view what) const {
-    refuse_all(fmt::format("{}={} {}.", name, value(name).str(), what));
-  }
-  [[noreturn]] void refuse_all(std::string_view what) const {
-    const auto place = step_.name.empty() ? std::string() : "Step '" + step_.name + "': ";
-    throw Error(ErrorCode::invalid, fmt::format("{}decorator '{}': {}", place, decorator_.name, what), "Flow failed");
-  }
-
- private:
-  static double number_in(std::string_view text) {
-    double number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    return error == std::errc() && end == text.data() + text.size() ? number : std::numeric_limits<double>::quiet_NaN();
-  }
-
-  const Step& step_;
-  const Decorator& decorator_;
-};
 
 std::chrono::milliseconds milliseconds(double seconds) {
   // Far beyond any run, and far below what overflows.
@@ -122,21 +57,6 @@ void read_catch(const Attributes& attributes, const Step& step, StepSettings& se
   settings.caught = {var, attributes.flag("print_exception", true)};
 }
 
-/// A dict of names and values; `what` says where it stands.
-Variables variables_of(const Attributes& attributes, const Value& value, std::string_view what) {
-  if (value.is_none()) return {};
-  if (value.kind() != ValueKind::dict)
-    attributes.refuse_all(fmt::format("{} {} is no dict of variables.", what, value.repr()));
-  Variables variables;
-  for (const auto& [name, content] : value.pairs()) {
-    variables.emplace_back(name.str(), content.str());
-    const auto& [key, text] = variables.back();
-    if (key.empty() || key.find('=') != key.npos || key.find('\0') != key.npos || text.find('\0') != text.npos)
-      attributes.refuse_all(fmt::format("'{}' cannot be an environment variable.", key));
-  }
-  return variables;
-}
-
 void read_resources(const Attributes& attributes, StepSettings& settings) {
   ResourceSettings resources;
   resources.cpu = attributes.positive("cpu").value_or(resources.cpu);
@@ -172,7 +92,7 @@ SecretSource secret_source(const Attributes& attributes, const Value& source) {
   SecretSource result{is_text ? text.substr(std::min(dot + 1, text.size())) : member("id").str(), {}};
   const auto options = member("options");
   const auto* variables = options.kind() == ValueKind::dict ? options.find("env_vars") : nullptr;
-  if (variables != nullptr) result.variables = variables_of(attributes, *variables, "env_vars");
+  if (variables != nullptr) result.variables = attributes.variables(*variables, "env_vars");
   for (const auto& [name, content] : result.variables)
     if (!is_secret_name(name))
       attributes.refuse_all(fmt::format(
@@ -194,6 +114,13 @@ void read_secrets(const Attributes& attributes, StepSettings& settings) {
   }
 }
 
+void read_batch(const Attributes& attributes, StepSettings& settings) {
+  constexpr std::chrono::seconds least_timeout{60};
+  if (settings.timeout && *settings.timeout < least_timeout)
+    attributes.refuse_all("AWS Batch needs a timeout of at least 60 seconds; raise that of @timeout.");
+  settings.batch = batch_settings(attributes, settings.resources ? &*settings.resources : nullptr);
+}
+
 bool is_known(const std::string& decorator) {
   const auto& known = known_decorators();
   return std::any_of(known.begin(), known.end(), [&](const auto& each) { return each.name == decorator; });
@@ -203,7 +130,7 @@ void read(const Attributes& attributes, const Step& step, const std::string& dec
   if (decorator == "retry") read_retry(attributes, settings);
   if (decorator == "timeout") read_timeout(attributes, settings);
   if (decorator == "catch") read_catch(attributes, step, settings);
-  if (decorator == "environment") settings.environment = variables_of(attributes, attributes.value("vars"), "vars");
+  if (decorator == "environment") settings.environment = attributes.variables(attributes.value("vars"), "vars");
   if (decorator == "resources") read_resources(attributes, settings);
   if (decorator == "secrets") read_secrets(attributes, settings);
   if (decorator == "parallel") settings.parallel = true;
@@ -214,13 +141,17 @@ void read(const Attributes& attributes, const Step& step, const std::string& dec
 StepSettings step_settings(const Step& step) {
   StepSettings settings;
   std::set<std::string> seen;
+  const Decorator* batch = nullptr;
   for (const auto& decorator : step.decorators) {
     if (!is_known(decorator.name)) continue;
     if (!seen.insert(decorator.name).second)
       throw Error(ErrorCode::invalid, fmt::format("Step '{}' has the decorator '{}' twice.", step.name, decorator.name),
                   "Duplicate decorators");
     read(Attributes(step, decorator), step, decorator.name, settings);
+    if (decorator.name == "batch") batch = &decorator;
   }
+  // It depends on what the others say.
+  if (batch != nullptr) read_batch(Attributes(step, *batch), settings);
   return settings;
 }
 
@@ -234,6 +165,7 @@ const std::vector<Decorator>& known_decorators() {
        {{"cpu", "\"1\""}, {"gpu", "null"}, {"disk", "null"}, {"memory", "\"4096\""}, {"shared_memory", "null"}}},
       {"secrets", {{"sources", "[]"}, {"role", "null"}, {"allow_override", "false"}}},
       {"parallel", {}},
+      batch_decorator(),
   };
   return known;
 }

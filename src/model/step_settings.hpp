@@ -8,10 +8,9 @@
 
 #include <metaflow/model.hpp>
 
-namespace metaflow::model {
+#include "model/batch_settings.hpp"
 
-/// Names and values of environment variables.
-using Variables = std::vector<std::pair<std::string, std::string>>;
+namespace metaflow::model {
 
 /// `@catch`
 struct CatchSettings {
@@ -40,8 +39,9 @@ struct StepSettings {
   Variables environment = {};
   std::optional<ResourceSettings> resources = {};
   std::vector<SecretSource> secrets = {};
-  bool secrets_override = false;  ///< secrets may replace variables that are set already
-  bool parallel = false;          ///< its tasks are the nodes of a gang
+  bool secrets_override = false;            ///< secrets may replace variables that are set already
+  bool parallel = false;                    ///< its tasks are the nodes of a gang
+  std::optional<BatchSettings> batch = {};  ///< its tasks run on AWS Batch
 };
 
 /// Reads the decorators of a step; others than those of known_decorators() are passed over. Throws Error(invalid) for a

@@ -120,6 +120,38 @@ TEST(StepSettings, SecretsThatCannotBeSetAreRefused) {
   EXPECT_THAT(refused("\"aws-secrets-manager.db\""), HasSubstr("needs the backend 'aws-secrets-manager'"));
   EXPECT_THAT(refused("3"), HasSubstr("neither text nor a dict"));
 }
+TEST(StepSettings, BatchTakesTheLargerOfWhatItAndResourcesSay) {
+  const auto batch = [](std::vector<Decorator> decorators) {
+    return step_settings(with(std::move(decorators))).batch.value();
+  };
+  EXPECT_EQ(batch({{"batch", {}}}).memory_mb, 4096);
+  EXPECT_EQ(batch({{"batch", {{"memory", "512"}}}}).memory_mb, 512);
+  EXPECT_EQ(batch({{"batch", {{"memory", "512"}}}, {"resources", {{"memory", "600"}, {"gpu", "2"}}}}).memory_mb, 600);
+  EXPECT_EQ(batch({{"resources", {{"gpu", "2"}}}, {"batch", {{"cpu", "\"3\""}}}}).gpu, 2);
+  EXPECT_EQ(batch({{"resources", {{"gpu", "2"}}}, {"batch", {{"cpu", "\"3\""}}}}).cpu, 3);
+}
+TEST(StepSettings, ListsOfBatchMayBeOneText) {
+  const auto batch = step_settings(with({{"batch",
+                                          {{"host_volumes", "\"/data\""},
+                                           {"log_options", R"(["awslogs-group:x", "a:b:c"])"},
+                                           {"aws_batch_tags", R"({"team": "films"})"}}}}))
+                         .batch.value();
+  EXPECT_THAT(batch.host_volumes, ElementsAre("/data"));
+  EXPECT_THAT(batch.log_options, ElementsAre(Pair("awslogs-group", "x"), Pair("a", "b:c")));
+  EXPECT_THAT(batch.tags, ElementsAre(Pair("team", "films")));
+}
+TEST(StepSettings, WhatBatchCannotTakeIsRefused) {
+  const auto refused = [](const char* name, const char* value) { return refusal(with({{"batch", {{name, value}}}})); };
+  EXPECT_THAT(refused("cpu", "0"), HasSubstr("cpu=0 is not more than 0."));
+  EXPECT_THAT(refused("swappiness", "100"), HasSubstr("from 0 to 99"));
+  EXPECT_THAT(refused("ephemeral_storage", "20"), HasSubstr("from 21 to 200"));
+  EXPECT_THAT(refused("tmpfs_path", "\"x\""), HasSubstr("is no absolute path"));
+  EXPECT_THAT(refused("aws_batch_tags", R"({"aws:x": "1"})"), HasSubstr("'aws:', which AWS keeps"));
+  EXPECT_THAT(refused("aws_batch_tags", R"({"x": "ü"})"), HasSubstr("other characters"));
+  EXPECT_THAT(refused("log_options", "\"x\""), HasSubstr("has not the form name:value"));
+  EXPECT_THAT(refusal(with({{"batch", {{"inferentia", "1"}, {"trainium", "1"}}}})), HasSubstr("either inferentia or"));
+  EXPECT_THAT(refusal(with({{"batch", {}}, {"timeout", {{"seconds", "59"}}}})), HasSubstr("at least 60 seconds"));
+}
 TEST(StepSettings, ADecoratorStandsOnce) {
   EXPECT_EQ(refusal(with({{"retry", {}}, {"retry", {}}})),
             "Duplicate decorators: Step 'work' has the decorator 'retry' twice.");

@@ -27,6 +27,9 @@ bool belongs_to_system(const std::string& library) {
                              [&](const std::string& folder) { return library.starts_with(folder); });
 }
 
+/// What the kernel starts, so that it may start the program.
+bool is_loader(const std::string& library) { return file_name(library).starts_with("ld-linux"); }
+
 bool has_suffix(const std::string& name, const std::vector<std::string>& suffixes) {
   return std::ranges::any_of(suffixes, [&](const std::string& suffix) { return name.ends_with(suffix); });
 }
@@ -121,8 +124,11 @@ std::vector<Member> package_members(const CodeSource& source) {
     members.push_back(
         {.name = name_of_program(source), .file = source.program, .content = {}, .mode = FileMode::executable});
   for (const auto& library : source.libraries)
-    if (!belongs_to_system(library))
-      members.push_back({.name = "lib/" + file_name(library), .file = library, .content = {}});
+    if (source.brings_system || !belongs_to_system(library))
+      members.push_back({.name = "lib/" + file_name(library),
+                         .file = library,
+                         .content = {},
+                         .mode = is_loader(library) ? FileMode::executable : FileMode::plain});
   const auto folder = filesystem::path(source.source_file).parent_path();
   for (const auto& name : sources) members.push_back({.name = name, .file = (folder / name).string(), .content = {}});
   return members;

@@ -29,6 +29,8 @@ struct CodeSource {
   std::vector<std::string> suffixes;                                  ///< of the files beside it that belong to it
   std::vector<std::pair<std::string, std::string>> files = {};        ///< more of them: names in the package, and paths
   std::vector<std::pair<std::string, std::string>> information = {};  ///< beside what is always told
+  /// Those of the system come along, too, for machines that may have others or none: with its loader it starts there all the same.
+  bool brings_system = false;
 };
 /// The running program with this flow.
 CodeSource code_source(const model::Flow& flow, std::vector<std::string> suffixes);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -99,6 +100,17 @@ TEST_F(CodePackage, HoldsLibrariesThatAreNotTheSystems) {
   EXPECT_THAT(members, Contains("lib/libmetaflow.so.0.1"));
   EXPECT_THAT(members, Not(Contains("lib/libc.so.6")));
   EXPECT_THAT(members, Not(Contains("lib/libother.so.1")));
+}
+
+TEST_F(CodePackage, ForAContainerBringsThoseOfTheSystemAndTheLoader) {
+  auto with = source();
+  with.brings_system = true;
+  with.libraries = {"/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"};
+  const auto members = package_members(with);
+  EXPECT_THAT(names(members), Contains("lib/libc.so.6"));
+  const auto loader = std::ranges::find(members, "lib/ld-linux-x86-64.so.2", &Member::name);
+  ASSERT_NE(loader, members.end());
+  EXPECT_EQ(loader->mode, FileMode::executable);
 }
 
 TEST_F(CodePackage, OfAFlowWhoseSourceHasGoneHoldsTheProgram) {

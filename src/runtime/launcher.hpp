@@ -69,11 +69,15 @@ enum class OutputStream { out, err };
 struct Started {
   AttemptHandle attempt = 0;
   std::string label;  ///< for the run log: `pid 600`
+  /// Whoever executes the attempt ends it at the `@timeout` of its step.
+  bool keeps_limit = false;
 };
 struct Output {
   AttemptHandle attempt = 0;
   OutputStream stream = OutputStream::out;
   std::string bytes;  ///< as read: lines may be cut anywhere
+  /// Whole lines that the task itself has stored, and which are only to be shown.
+  bool is_stored = false;
 };
 struct Finished {
   AttemptHandle attempt = 0;
@@ -97,6 +101,8 @@ class Launcher {
   virtual void launch(AttemptHandle attempt, const TaskRequest& request) = 0;
   /// Sends a signal to the attempt's process; no effect on one that has ended.
   virtual void signal(AttemptHandle attempt, int signal_number) = 0;
+  /// Ctrl-C was pressed. Processes of the terminal have heard that; attempts that run elsewhere are told now.
+  virtual void interrupt() {}
   /// Tells a control task that all other nodes of its gang have ended well; it may hear of it before it waits for it.
   virtual void let_finish(AttemptHandle attempt) = 0;
   /// Readable (epoll) whenever take_events() has something to say.

@@ -70,8 +70,13 @@ class Reader {
   OriginRun read(const std::set<std::size_t>& left_out) {
     OriginRun origin{.id = run_, .parameters = read_parameters(), .tasks = {}};
     const auto candidates = list_tasks(left_out);
+    std::vector<datastore::TaskPath> paths;
+    for (const auto& candidate : candidates) paths.push_back({run_, graph_.step(candidate.step).name, candidate.task});
+    auto tables = tasks_.read_all(paths);
     std::vector<std::optional<OriginTask>> found(candidates.size());
-    for_each_index(candidates.size(), [&](std::size_t i) { found[i] = read_task(candidates[i]); });
+    for_each_index(candidates.size(), [&](std::size_t i) {
+      if (tables[i]) found[i] = understand(candidates[i].step, paths[i], *std::move(tables[i]));
+    });
     for (auto& task : found)
       if (task) origin.tasks.push_back(std::move(*task));
     return origin;
@@ -110,13 +115,7 @@ class Reader {
     return candidates;
   }
 
-  /// Nothing for a task that is not done, or did not end well.
-  std::optional<OriginTask> read_task(const Candidate& candidate) {
-    const datastore::TaskPath path{run_, graph_.step(candidate.step).name, candidate.task};
-    auto artifacts = tasks_.read(path);
-    return artifacts ? understand(candidate.step, path, std::move(*artifacts)) : std::nullopt;
-  }
-
+  /// Nothing for a task that did not end well.
   std::optional<OriginTask> understand(std::size_t step, const datastore::TaskPath& path,
                                        datastore::ArtifactTable artifacts) {
     OriginTask task;

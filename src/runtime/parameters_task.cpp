@@ -12,23 +12,31 @@ namespace {
 
 datastore::ArtifactTable store_all(const model::Graph& graph, const ParameterValues& parameters,
                                    datastore::BlobStore& blobs) {
-  datastore::ArtifactTable table;
-  const auto store = [&](const std::string& name, const Encoded& value) {
-    table[name] = {.key = blobs.put(value.pickle), .type = value.type, .size = value.pickle.size()};
-  };
+  std::vector<NamedArtifact> values;
+  const auto add = [&](const std::string& name, Encoded value) { values.push_back({name, std::move(value)}); };
   const auto info = model::graph_info(graph);
-  store("name", encode_text(graph.flow().name));
-  store("_graph_info", pickle::encode(info));
-  store("_success", encode_boolean(true));
-  store("_task_ok", encode_boolean(true));
-  store("_transition", encode_none());
-  store("_foreach_stack", encode_foreach_stack({}));
+  add("name", encode_text(graph.flow().name));
+  add("_graph_info", pickle::encode(info));
+  add("_success", encode_boolean(true));
+  add("_task_ok", encode_boolean(true));
+  add("_transition", encode_none());
+  add("_foreach_stack", encode_foreach_stack({}));
   for (const auto& constant : graph.flow().constants) {
     Encoded value{.pickle = {}, .type = constant.type};
     value.pickle.borrow(std::as_bytes(std::span(constant.pickle)));
-    store(constant.name, value);
+    add(constant.name, std::move(value));
   }
-  for (std::size_t i = 0; i < parameters.size(); ++i) store(graph.flow().parameters[i].attribute, parameters[i]);
+  std::vector<const Pieces*> pickles;
+  for (const auto& value : values) pickles.push_back(&value.value.pickle);
+  for (const auto& parameter : parameters) pickles.push_back(&parameter.pickle);
+  const auto keys = blobs.put_all(pickles);
+  datastore::ArtifactTable table;
+  const auto set = [&](const std::string& name, const std::string& key, const Encoded& value) {
+    table[name] = {.key = key, .type = value.type, .size = value.pickle.size()};
+  };
+  for (std::size_t i = 0; i < values.size(); ++i) set(values[i].name, keys[i], values[i].value);
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    set(graph.flow().parameters[i].attribute, keys[values.size() + i], parameters[i]);
   return table;
 }
 

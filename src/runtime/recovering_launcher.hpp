@@ -20,6 +20,7 @@ class RecoveringLauncher final : public Launcher {
 
   void launch(AttemptHandle attempt, const TaskRequest& request) override;
   void signal(AttemptHandle attempt, int signal_number) override { launcher_.signal(attempt, signal_number); }
+  void interrupt() override { launcher_.interrupt(); }
   void let_finish(AttemptHandle attempt) override { launcher_.let_finish(attempt); }
   int descriptor() const override { return launcher_.descriptor(); }
   std::vector<LauncherEvent> take_events() override;

@@ -171,7 +171,7 @@ void Scheduler::refuse(Running refused, const std::string& why) {
   if (!failed.lacks_room && !failed.was_killed) {
     own_line(refused, OutputStream::err, why, Tone::bad);
     own_line(refused, OutputStream::err, "Task failed.", Tone::bad);
-    store_logs(refused);
+    end_logs(refused);
   }
   if (gang) return fail_node(*gang, refused.planned.branch, std::move(failed));
   Waiting waiting{std::move(refused.planned), std::move(refused.request), std::move(failed)};
@@ -200,22 +200,24 @@ void Scheduler::on_started(Running& task, const Started& event) {
                                                : "Task is starting (retry).";
   run_log_.task_line(now(), task.head, text, Tone::system);
   // Official leaves control tasks without a limit, too: such a task ends with the nodes that it serves.
-  if (const auto& limit = settings_[task.planned.step].timeout; limit && !is_fallback && !task.request.is_control())
+  const bool is_limited = !is_fallback && !task.request.is_control() && !event.keeps_limit;
+  if (const auto& limit = settings_[task.planned.step].timeout; limit && is_limited)
     set_due(task, steady() + std::chrono::microseconds(*limit + options_.timeout_grace).count());
 }
 
 void Scheduler::on_output(Running& task, const Output& event) {
-  task.lines[index_of(event.stream)].add(event.bytes,
-                                         [&](std::string_view line) { show_line(task, event.stream, line); });
+  task.lines[index_of(event.stream)].add(
+      event.bytes, [&](std::string_view line) { show_line(task, event.stream, line, event.is_stored); });
 }
 
-void Scheduler::show_line(Running& task, OutputStream stream, std::string_view line) {
+void Scheduler::show_line(Running& task, OutputStream stream, std::string_view line, bool is_stored) {
   const auto stamp = stamper_.next(now());
   const auto unmarked = line.starts_with("[!") ? line.substr(2) : line;
   if (const auto structured = parse_structured_line(unmarked))
     run_log_.task_line(structured->microseconds, task.head, structured->message);
   else
     run_log_.task_line(stamp.microseconds, task.head, line);
+  if (is_stored) return;
   task.stored[index_of(stream)].add_task_line(line, stamp);
   if (!std::exchange(task.has_news, true)) with_news_.push_back(task.handle);
 }
@@ -259,7 +261,7 @@ void Scheduler::on_refused(Entry entry, const Refused& event) { refuse(take_out(
 
 /// The process that ran out of time cannot store how its attempt ended: another one does, and fails in its place.
 void Scheduler::store_timeout(Running& task) {
-  store_logs(task);
+  end_logs(task);
   task.request.failure = timeout_failure(task.request.step, *settings_[task.planned.step].timeout);
   start_attempt(std::move(task.planned), std::move(task.request), task.gang);
 }
@@ -269,7 +271,7 @@ void Scheduler::succeed(Running& task, const TaskOutcome& outcome) {
   if (splits > 0)
     run_log_.task_line(now(), task.head, fmt::format("Foreach yields {} child steps.", splits), Tone::system);
   run_log_.task_line(now(), task.head, "Task finished successfully.", Tone::system);
-  store_logs(task);
+  end_logs(task);
   if (!task.gang) return finish(task.planned, task.request, outcome);
   task.gang->succeeded(task.planned.branch, outcome);
   go_on(*task.gang);
@@ -296,7 +298,7 @@ void Scheduler::fail(Running& task, const Finished& event) {
   const bool crashed = status.signal == SIGSEGV;
   if (!event.outcome && !crashed && !task.killed) own_line(task, OutputStream::err, death_text(status), Tone::bad);
   own_line(task, OutputStream::err, crashed ? "Task failed with a segmentation fault." : "Task failed.", Tone::bad);
-  store_logs(task);
+  end_logs(task);
   FailedAttempt failed{.task = task.request.task,
                        .why = cause(event),
                        .was_killed = task.killed,
@@ -413,6 +415,14 @@ void Scheduler::store_logs(Running& task) {
   }
 }
 
+/// Of an attempt that is over.
+void Scheduler::end_logs(Running& task) {
+  store_logs(task);
+  const datastore::TaskPath path{task.request.run, task.request.step, task.request.task};
+  for (const auto stream : {datastore::LogStream::out, datastore::LogStream::err})
+    logs_.settle_log(path, task.request.attempt, datastore::LogSource::runtime, stream);
+}
+
 /// What the tasks printed is shown all the same, and a full disk fails them soon enough.
 void Scheduler::lose_log(const std::string& pathspec, const Error& error) {
   if (error.code() != ErrorCode::exhausted && error.code() != ErrorCode::denied) throw;
@@ -441,7 +451,9 @@ void Scheduler::interrupt(int signal_number) {
   end_ = {RunEnd::Kind::interrupted, {}};
   announce_termination();
   // A terminal sends SIGINT to the tasks itself; nobody sends them the others.
-  if (signal_number != SIGINT)
+  if (signal_number == SIGINT)
+    launcher_.interrupt();
+  else
     for (const auto& [handle, task] : running_) launcher_.signal(handle, SIGTERM);
 }
 

@@ -123,9 +123,10 @@ class Scheduler {
   void set_due(Running& task, std::int64_t microseconds);
   void come_due(Entry entry);
   void kill(Running& task);
-  void show_line(Running& task, OutputStream stream, std::string_view line);
+  void show_line(Running& task, OutputStream stream, std::string_view line, bool is_stored = false);
   void own_line(Running& task, OutputStream stream, std::string_view text, Tone tone);
   void store_logs(Running& task);
+  void end_logs(Running& task);
   void lose_log(const std::string& pathspec, const Error& error);
   void stop(RunEnd end);
   void announce_termination();

@@ -37,10 +37,15 @@ std::vector<std::string> step_arguments(const TaskRequest& request) {
   return words;
 }
 
+std::vector<std::pair<std::string, std::string>> step_environment(const TaskRequest& request) {
+  std::vector<std::pair<std::string, std::string>> variables = {{created_variable, std::to_string(request.created_ms)},
+                                                                {folder_variable, request.temporary_folder}};
+  if (request.failure) variables.emplace_back(failure_variable, encode_failure(*request.failure));
+  return variables;
+}
+
 void export_to_environment(const TaskRequest& request) {
-  ::setenv(created_variable, std::to_string(request.created_ms).c_str(), 1);
-  ::setenv(folder_variable, request.temporary_folder.c_str(), 1);
-  if (request.failure) ::setenv(failure_variable, encode_failure(*request.failure).c_str(), 1);
+  for (const auto& [name, value] : step_environment(request)) ::setenv(name.c_str(), value.c_str(), 1);
 }
 
 void import_from_environment(TaskRequest& request, std::int64_t now_ms) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/launcher.hpp"
@@ -11,7 +12,9 @@ namespace metaflow::runtime {
 /// `step <step> --run-id … --task-id …`: what follows the top-level options.
 std::vector<std::string> step_arguments(const TaskRequest& request);
 
-/// What a request holds that has no public option, as environment variables of this process.
+/// What a request holds that has no public option, as environment variables of the process that is to execute it.
+std::vector<std::pair<std::string, std::string>> step_environment(const TaskRequest& request);
+/// Sets them in this process.
 void export_to_environment(const TaskRequest& request);
 /// Fills that in on the other side, and takes it out of the environment. Without it: created now (`now_ms`). Error(usage)
 /// for what nobody exported.

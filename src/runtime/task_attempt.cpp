@@ -20,6 +20,7 @@
 #include "datastore/blob_store.hpp"
 #include "datastore/task_store.hpp"
 #include "model/step_settings.hpp"
+#include "runtime/attempt_records.hpp"
 #include "runtime/failures.hpp"
 #include "runtime/gang.hpp"
 #include "runtime/internal_artifacts.hpp"
@@ -119,8 +120,15 @@ class AttemptContext final : public TaskContext {
     if (const auto found = table_.find(name); found != table_.end()) table_.erase(found);
   }
 
-  void store_one(const std::string& name, const Encoded& value) {
-    if (blobs_ != nullptr) set(name, blobs_->put(value.pickle), value);
+  /// For values of the engine's own, which are stored together by store_added().
+  void add(std::string name, Encoded value) { added_.push_back({std::move(name), std::move(value)}); }
+  void store_added() {
+    if (blobs_ == nullptr) return;
+    std::vector<const Pieces*> pickles;
+    for (const auto& artifact : added_) pickles.push_back(&artifact.value.pickle);
+    const auto keys = blobs_->put_all(pickles);
+    for (std::size_t i = 0; i < keys.size(); ++i) set(added_[i].name, keys[i], added_[i].value);
+    added_.clear();
   }
   const ArtifactTable& table() const noexcept { return table_; }
 
@@ -150,6 +158,7 @@ class AttemptContext final : public TaskContext {
   Current current_;
   pid_t process_;
   ArtifactTable table_;
+  std::vector<NamedArtifact> added_;
   std::unique_ptr<ArtifactSource> common_;  // joins only
 };
 
@@ -171,21 +180,6 @@ std::optional<Failure> check_transition(const model::Step& step, const StepResul
   if (!step.source_file.empty()) headline += " in file " + step.source_file;
   if (step.line > 0) headline += fmt::format(" on line {}", step.line);
   return Failure{"metaflow.exception.InvalidNextException", message, message, headline};
-}
-
-/// The foreach-stack datum: `var=value` from outside in, up to the first empty value or 256 characters.
-std::vector<std::string> foreach_values(const std::vector<ForeachFrame>& frames) {
-  constexpr std::size_t longest = 256;
-  std::vector<std::string> list;
-  std::size_t length = 0;
-  for (const auto& frame : frames) {
-    if (!frame.value || frame.value->empty()) break;
-    auto entry = frame.variable + '=' + *frame.value;
-    length += entry.size();
-    if (length > longest) break;
-    list.push_back(std::move(entry));
-  }
-  return list;
 }
 
 void set_environment(const model::Variables& variables) {
@@ -226,11 +220,8 @@ class TaskAttempt {
         path_{request.run, request.step, request.task},
         inputs_(input_tasks_, input_blobs_, program.flow.name, request.input_paths, shared),
         settings_(model::step_settings(step_)),
-        place_(place_in_gang(request)) {
-    run_.flow = program.flow.name;
-    run_.run = request.run;
-    run_.tags = {request.tags.begin(), request.tags.end()};
-  }
+        place_(place_in_gang(request)),
+        run_(run_of(program.flow.name, request)) {}
 
   TaskOutcome execute() {
     if (inputs_.count() == 0)
@@ -246,6 +237,7 @@ class TaskAttempt {
     ::setenv("METAFLOW_RUN_ID", request_.run.c_str(), 1);
     ::setenv("METAFLOW_TASK_NAMESPACE", request_.name_space.c_str(), 1);  // for the client inside the step
     if (place_) set_environment(gang_environment(*place_));
+    assume_inputs();
     AttemptContext context(program_, step_, foreign_.keeps_artifacts ? &blobs_ : nullptr, input_blobs_, inputs_,
                            make_current(std::move(frames), folder));
     auto result = run_body(context);
@@ -257,8 +249,9 @@ class TaskAttempt {
     else if (request_.is_control())
       await_nodes_();
     auto outcome = outcome_of(std::move(result));
-    if (outcome.succeeded && settings_.caught) store_caught(context, caught);
-    store_internal(context, outcome, iterations, !caught && outcome.succeeded);
+    if (outcome.succeeded && settings_.caught) add_caught(context, caught);
+    add_internal(context, outcome, iterations, !caught && outcome.succeeded);
+    context.store_added();
     if (&foreign_.objects != &stores_.objects && foreign_.keeps_artifacts) adopt(context.table());
     const ArtifactTable nothing;
     finish(foreign_.keeps_artifacts ? context.table() : nothing);
@@ -275,29 +268,14 @@ class TaskAttempt {
 
   void register_attempt(const std::vector<ForeachFrame>& frames) {
     tasks_.start_attempt(path_, request_.attempt, static_cast<double>(clock_.now_microseconds()) / 1e6);
-    std::vector<metadata::Datum> data = {datum("attempt", std::to_string(request_.attempt)),
-                                         datum("ds-type", std::string(stores_.objects.type())),
-                                         datum("ds-root", stores_.objects.root())};
-    if (request_.origin_run_id) data.push_back(datum("origin-run-id", *request_.origin_run_id));
-    if (const auto values = foreach_values(frames); !values.empty()) {
-      data.push_back(datum("foreach-stack", {}));
-      data.back().json = json_list(values);
-    }
-    if (!frames.empty()) data.push_back(datum("foreach-execution-path", foreach_execution_path(frames)));
-    if (request_.is_control()) data.push_back(datum("internal_task_type", "control_task"));
-    if (place_) {
-      data.push_back(datum("parallel-world-size", {}));
-      data.back().json = std::to_string(place_->num_nodes);
-    }
-    stores_.metadata.add_task(run_, request_.step, request_.task, request_.created_ms, data);
+    stores_.metadata.add_task(run_, request_.step, request_.task, request_.created_ms,
+                              first_data(request_, frames, stores_));
   }
 
-  metadata::Datum datum(std::string field, std::string value) const {
-    metadata::Datum datum;
-    datum.field = std::move(field);
-    datum.value = std::move(value);
-    datum.attempt = request_.attempt;
-    return datum;
+  /// Much of what a task leaves, it was given.
+  void assume_inputs() {
+    if (&foreign_.objects != &stores_.objects) return;
+    for (const auto& entry : inputs_.artifacts(0)) blobs_.assume(entry.second.key);
   }
 
   Current make_current(std::vector<ForeachFrame> frames, TemporaryFolder& folder) const {
@@ -332,10 +310,10 @@ class TaskAttempt {
     return std::exchange(result.failure, std::nullopt);
   }
 
-  void store_caught(AttemptContext& context, const std::optional<Failure>& caught) const {
+  void add_caught(AttemptContext& context, const std::optional<Failure>& caught) const {
     const auto& variable = settings_.caught->variable;
-    if (caught) context.store_one("_catch_exception", encode_exception(*caught));
-    if (!variable.empty()) context.store_one(variable, caught ? encode_exception(*caught) : encode_none());
+    if (caught) context.add("_catch_exception", encode_exception(*caught));
+    if (!variable.empty()) context.add(variable, caught ? encode_exception(*caught) : encode_none());
   }
 
   TaskOutcome outcome_of(StepResult result) const {
@@ -349,41 +327,39 @@ class TaskAttempt {
     return outcome;
   }
 
-  void store_internal(AttemptContext& context, const TaskOutcome& outcome, const std::vector<std::int64_t>& iterations,
-                      bool without_exception) const {
+  void add_internal(AttemptContext& context, const TaskOutcome& outcome, const std::vector<std::int64_t>& iterations,
+                    bool without_exception) const {
     const bool is_foreach = !outcome.foreach_values.empty(), is_gang = outcome.num_parallel > 0;
     const auto variable = is_foreach ? step_.foreach_artifact : std::string(is_gang ? gang_variable : "");
     // Official has the flow's name under `name`; a flow may have an artifact or parameter of its own there.
-    if (!context.table().contains("name")) context.store_one("name", encode_text(program_.flow.name));
-    context.store_one("_current_step", encode_text(step_.name));
-    context.store_one("_success", encode_boolean(without_exception));
-    context.store_one("_task_ok", encode_boolean(outcome.succeeded));
-    context.store_one("_exception", outcome.failure ? encode_exception(*outcome.failure) : encode_none());
-    context.store_one("_transition", outcome.next.empty() ? encode_none() : encode_transition(outcome.next, variable));
-    context.store_one("_foreach_stack", encode_foreach_stack(context.current().foreach_stack));
-    context.store_one("_foreach_var", variable.empty() ? encode_none() : encode_text(variable));
-    context.store_one(
-        "_foreach_num_splits",
-        is_foreach ? encode_integer(static_cast<std::int64_t>(outcome.foreach_values.size())) : encode_none());
+    if (!context.table().contains("name")) context.add("name", encode_text(program_.flow.name));
+    context.add("_current_step", encode_text(step_.name));
+    context.add("_success", encode_boolean(without_exception));
+    context.add("_task_ok", encode_boolean(outcome.succeeded));
+    context.add("_exception", outcome.failure ? encode_exception(*outcome.failure) : encode_none());
+    context.add("_transition", outcome.next.empty() ? encode_none() : encode_transition(outcome.next, variable));
+    context.add("_foreach_stack", encode_foreach_stack(context.current().foreach_stack));
+    context.add("_foreach_var", variable.empty() ? encode_none() : encode_text(variable));
+    context.add("_foreach_num_splits",
+                is_foreach ? encode_integer(static_cast<std::int64_t>(outcome.foreach_values.size())) : encode_none());
     if (is_foreach)
-      context.store_one("_foreach_values",
-                        tells_foreach_items() ? encode_texts(outcome.foreach_values) : encode_none());
-    if (is_gang) store_gang(context, outcome.num_parallel);
-    if (request_.is_control()) store_nodes(context);
-    context.store_one("_iteration_stack", encode_integers(iterations));
+      context.add("_foreach_values", tells_foreach_items() ? encode_texts(outcome.foreach_values) : encode_none());
+    if (is_gang) add_gang(context, outcome.num_parallel);
+    if (request_.is_control()) add_nodes(context);
+    context.add("_iteration_stack", encode_integers(iterations));
   }
 
   /// For the step before a gang: how many nodes there will be is not a number of splits to official Metaflow.
-  static void store_gang(AttemptContext& context, std::int64_t nodes) {
-    context.store_one("_foreach_values", encode_none());
-    context.store_one("_unbounded_foreach", encode_boolean(true));
-    context.store_one(std::string(gang_variable), encode_num_parallel(nodes));
+  static void add_gang(AttemptContext& context, std::int64_t nodes) {
+    context.add("_foreach_values", encode_none());
+    context.add("_unbounded_foreach", encode_boolean(true));
+    context.add(std::string(gang_variable), encode_num_parallel(nodes));
   }
 
   /// By these the official `resume` finds the inputs of the join.
-  void store_nodes(AttemptContext& context) const {
-    context.store_one("_control_mapper_tasks", encode_texts(node_paths(path_, place_->num_nodes)));
-    context.store_one("_control_task_is_mapper_zero", encode_boolean(true));
+  void add_nodes(AttemptContext& context) const {
+    context.add("_control_mapper_tasks", encode_texts(node_paths(path_, place_->num_nodes)));
+    context.add("_control_task_is_mapper_zero", encode_boolean(true));
   }
 
   /// Takes over the values that are passed on but lie in the datastore of the inputs alone.
@@ -400,10 +376,7 @@ class TaskAttempt {
   /// Readers take an attempt as done by DONE.lock or by attempt-done: each comes after all it vouches for.
   void finish(const ArtifactTable& table) {
     tasks_.finish(path_, request_.attempt, table);
-    stores_.metadata.add_artifacts(run_, request_.step, request_.task, request_.attempt, recorded_artifacts(table),
-                                   std::string(stores_.objects.type()), stores_.objects.root());
-    stores_.metadata.add_data(run_, request_.step, request_.task,
-                              {datum("attempt-done", std::to_string(request_.attempt))});
+    record_done(run_, request_, table, stores_);
   }
 
   const FlowProgram& program_;

@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include "base/configuration.hpp"
-#include "base/parallel.hpp"
 #include "model/graph.hpp"
 #include "runtime/gang.hpp"
 #include "runtime/input_paths.hpp"
@@ -76,6 +75,12 @@ ForeachFrame entered_frame(const model::Flow& flow, const TaskRequest& request, 
   return frame;
 }
 
+std::shared_ptr<const OpenedTask> opened_task(const datastore::BlobStore& blobs, const std::string& flow_name,
+                                              const datastore::TaskPath& path, datastore::ArtifactTable artifacts) {
+  auto source = datastore::make_artifact_source(blobs, flow_name, path, artifacts);
+  return std::make_shared<const OpenedTask>(OpenedTask{std::move(artifacts), std::move(source)});
+}
+
 }  // namespace
 
 std::shared_ptr<const OpenedTask> open_task(const datastore::TaskStore& tasks, const datastore::BlobStore& blobs,
@@ -84,8 +89,7 @@ std::shared_ptr<const OpenedTask> open_task(const datastore::TaskStore& tasks, c
   if (!artifacts)
     throw Error(ErrorCode::not_found,
                 fmt::format("Task {}/{} is not finished, so nothing can start from it.", flow_name, path.text()));
-  auto source = datastore::make_artifact_source(blobs, flow_name, path, *artifacts);
-  return std::make_shared<const OpenedTask>(OpenedTask{std::move(*artifacts), std::move(source)});
+  return opened_task(blobs, flow_name, path, *std::move(artifacts));
 }
 
 TaskInputs::TaskInputs(const datastore::TaskStore& tasks, const datastore::BlobStore& blobs, std::string flow_name,
@@ -108,16 +112,17 @@ std::shared_ptr<const OpenedTask> TaskInputs::open(std::size_t i) const {
   return task ? task : open_task(tasks_, blobs_, flow_name_, paths_[i]);
 }
 
-/// For a join that goes over its inputs in order: opens the next ones on all cores.
+/// For a join that goes over its inputs in order: opens the next ones all at once.
 void TaskInputs::read_ahead(std::size_t first) const {
   constexpr std::size_t most = 256;
-  for_each_index(std::min(most, paths_.size() - first), [&](std::size_t i) {
-    try {
-      opened_[first + i] = open(first + i);
-    } catch (const Error&) {
-      // Told when the body asks for that one; perhaps it never does.
-    }
-  });
+  const auto paths = std::span(paths_).subspan(first, std::min(most, paths_.size() - first));
+  try {
+    auto tables = tasks_.read_all(paths);
+    for (std::size_t i = 0; i < paths.size(); ++i)
+      if (tables[i]) opened_[first + i] = opened_task(blobs_, flow_name_, paths[i], *std::move(tables[i]));
+  } catch (const Error&) {
+    // Told when the body asks for the one that cannot be read; perhaps it never does.
+  }
 }
 
 const ArtifactSource& TaskInputs::source(std::size_t i) const { return *opened(i).source; }

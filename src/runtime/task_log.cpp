@@ -18,7 +18,7 @@ constexpr std::string_view persist_mark = "[!";
 
 void StoredLog::add_own_line(std::string_view line, LogStamper::Stamp stamp) {
   // One bad byte in a stored log would make the whole of it unreadable.
-  fmt::format_to(std::back_inserter(pending_), "[MFLOG|0|{}|runtime|{:012}]{}\n", utc_timestamp(stamp.microseconds),
+  fmt::format_to(std::back_inserter(pending_), "[MFLOG|0|{}|{}|{:012}]{}\n", utc_timestamp(stamp.microseconds), source_,
                  stamp.id, is_utf8(line) ? line : std::string_view(sanitized_utf8(line)));
 }
 

@@ -65,8 +65,9 @@ class LogStamper {
 /// The stored log of one stream of one attempt (docs/formats/logs.md): collects stamped lines until they are taken.
 class StoredLog {
  public:
-  /// `max_bytes` is for lines of the task as they are stored, stamps and all.
-  explicit StoredLog(std::uint64_t max_bytes) : bytes_left_(max_bytes) {}
+  /// `max_bytes` is for lines of the task as they are stored, stamps and all; `source` is who stamps them: `runtime` or `task`.
+  explicit StoredLog(std::uint64_t max_bytes, std::string_view source = "runtime")
+      : source_(source), bytes_left_(max_bytes) {}
 
   /// Adds a line a task printed; once the limit is reached, one line that says so, and nothing more.
   void add_task_line(std::string_view line, LogStamper::Stamp stamp);
@@ -76,7 +77,7 @@ class StoredLog {
   std::string take();
 
  private:
-  std::string pending_;
+  std::string source_, pending_;
   std::uint64_t bytes_left_;
   bool truncated_ = false;
 };

@@ -10,6 +10,13 @@ using namespace metaflow;
 
 struct ThrowingCloud final : gateway::Cloud {
   gateway::AwsStatus status() override { throw Error(ErrorCode::denied, "The door is closed", "Closed"); }
+  std::unique_ptr<batch::Service> open_batch(const std::string&) override { return nullptr; }
+  std::string http_url(const std::string&, const gateway::Reach&) override { return {}; }
+  gateway::Reach reach(const std::string&) override { return {}; }
+  std::unique_ptr<storage::ObjectStore> open_s3_store(const std::string&,
+                                                      std::function<void(const std::string&)>) override {
+    return nullptr;
+  }
 };
 
 constexpr gateway::Module description{.version = MODULE_VERSION, .open = []() -> std::unique_ptr<gateway::Cloud> {

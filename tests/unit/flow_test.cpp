@@ -165,7 +165,10 @@ struct Decorated {
                             mf::catch_exception<&F::trouble>(), mf::environment({{"A", "b"}, {"C", "d"}}),
                             mf::resources({.cpu = 0.5, .gpu = 1}), mf::secrets({"inline.x", R"({"type": "inline"})"}))
             .to<&F::end>(),
-        mf::step<&F::end>(mf::catch_exception({.print_exception = false})));
+        mf::step<&F::end>(
+            mf::catch_exception({.print_exception = false}),
+            mf::batch(
+                {.cpu = 2, .image = "films:1", .swappiness = 0, .host_volumes = {"/data"}, .tags = {"team=films=1"}})));
   }
 };
 
@@ -188,6 +191,20 @@ TEST(Program, SettingsBecomeTheDecoratorsThatPythonWouldHave) {
       found["secrets"],
       (Attributes{{"sources", R"(["inline.x", {"type": "inline"}])"}, {"role", "null"}, {"allow_override", "false"}}));
   EXPECT_EQ(steps[1].decorators.at(0).attributes, (Attributes{{"var", "null"}, {"print_exception", "false"}}));
+}
+
+TEST(Program, BatchHasTheAttributesThatPythonWouldHave) {
+  const auto step = mf::program<Decorated>().flow.steps.at(1);
+  const auto& decorator = step.decorators.at(1);
+  std::map<std::string, std::string> found(decorator.attributes.begin(), decorator.attributes.end());
+  EXPECT_EQ(found.size(), 25u);
+  EXPECT_EQ(found["cpu"], "2");
+  EXPECT_EQ(found["memory"], "null");
+  EXPECT_EQ(found["image"], "\"films:1\"");
+  EXPECT_EQ(found["swappiness"], "0");
+  EXPECT_EQ(found["max_swap"], "null");
+  EXPECT_EQ(found["host_volumes"], R"(["/data"])");
+  EXPECT_EQ(found["aws_batch_tags"], R"({"team": "films=1"})");
 }
 
 }  // namespace
