@@ -46,7 +46,8 @@ void check_items(const mf::Value& value, std::span<const std::byte> bytes) {
     const auto shown = value[i].repr();
     fuzz::require(mf::pickle::decode_item(copy_of(bytes), i).value.repr() == shown);
     fuzz::require(items.item(i).value.repr() == shown);
-    if (const auto cut = items.pickle(i)) fuzz::require(mf::pickle::decode(std::as_bytes(std::span(*cut))).repr() == shown);
+    if (const auto cut = items.pickle(i))
+      fuzz::require(mf::pickle::decode(std::as_bytes(std::span(*cut))).repr() == shown);
   }
 }
 
