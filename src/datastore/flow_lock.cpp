@@ -53,8 +53,12 @@ FileDescriptor open_lock_file(const std::string& path, IfAbsent if_absent) {
 
 FlowLock FlowLock::share(const storage::ObjectStore& store, const std::string& flow, IfAbsent if_absent,
                          const std::function<void()>& on_wait) {
-  if (store.type() != "local") return FlowLock(FileDescriptor());
-  const auto path = lock_path(store.root(), flow);
+  return store.type() == "local" ? share(store.root(), flow, if_absent, on_wait) : FlowLock(FileDescriptor());
+}
+
+FlowLock FlowLock::share(const std::string& root, const std::string& flow, IfAbsent if_absent,
+                         const std::function<void()>& on_wait) {
+  const auto path = lock_path(root, flow);
   auto file = open_lock_file(path, if_absent);
   constexpr int most_tries = 60'000;
   for (int tries = 0; file && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0; ++tries) {

@@ -25,6 +25,9 @@ class FlowLock {
   /// itself.
   static FlowLock share(const storage::ObjectStore& store, const std::string& flow, IfAbsent if_absent,
                         const std::function<void()>& on_wait);
+  /// The same in a folder.
+  static FlowLock share(const std::string& root, const std::string& flow, IfAbsent if_absent,
+                        const std::function<void()>& on_wait);
   /// Alone; nothing when somebody else holds it. Error when the file system knows no locks or does not let us write.
   static std::optional<FlowLock> take(const std::string& root, const std::string& flow);
 

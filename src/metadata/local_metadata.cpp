@@ -87,6 +87,8 @@ class LocalMetadata final : public Metadata {
   LocalMetadata(std::string root, Clock& clock, std::set<std::string> more_system_tags)
       : root_(std::move(root)), clock_(clock), more_system_tags_(std::move(more_system_tags)) {}
 
+  std::string folder() const override { return root_; }
+
   RunRecord create_run(const std::string& flow, const std::set<std::string>& tags) override;
   RunRecord create_run_as(const std::string& flow, const std::string& run, const std::set<std::string>& tags) override;
   RunRecord open_run_as(const std::string& flow, const std::string& run, const std::set<std::string>& tags) override;

@@ -73,6 +73,8 @@ class Metadata {
  public:
   virtual ~Metadata() = default;
 
+  /// The folder of this machine that it is all in; empty where there is none.
+  virtual std::string folder() const { return {}; }
   /// A new run: id taken exclusively; flow and run objects written. System tags are added by the provider.
   virtual RunRecord create_run(const std::string& flow, const std::set<std::string>& tags) = 0;
   /// The same under an id from outside, which is no number. Error(conflict) when there is such a run already.

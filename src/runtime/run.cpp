@@ -207,9 +207,11 @@ RunEnd conduct_in(Loop& loop, const FlowProgram& program, const RunOptions& opti
 }  // namespace
 
 datastore::FlowLock hold_flow(const Stores& stores, const std::string& flow, datastore::IfAbsent if_absent) {
-  return datastore::FlowLock::share(stores.objects, flow, if_absent, [&] {
-    std::fprintf(stderr, "Waiting for 'metaflow gc' of %s to end.\n", flow.c_str());
-  });
+  const auto on_wait = [&] { std::fprintf(stderr, "Waiting for 'metaflow gc' of %s to end.\n", flow.c_str()); };
+  // Of a run in S3, gc sees the records alone.
+  if (stores.objects.type() == "s3" && !stores.metadata.folder().empty())
+    return datastore::FlowLock::share(stores.metadata.folder(), flow, if_absent, on_wait);
+  return datastore::FlowLock::share(stores.objects, flow, if_absent, on_wait);
 }
 
 int conduct_run(const FlowProgram& program, const RunOptions& options, Stores stores, Launcher& launcher, Clock& clock,
