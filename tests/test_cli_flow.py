@@ -183,7 +183,7 @@ def test_an_unknown_command_is_answered_with_the_nearest(project):
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--datastore", "s3"), ("--metadata", "service"), ("--environment", "conda")]
+    ("option", "value"), [("--datastore", "gs"), ("--metadata", "service"), ("--environment", "conda")]
 )
 def test_what_is_not_available_yet_is_said(project, option, value):
     result = run(project, option, value, "run", *GIVEN)
@@ -192,9 +192,15 @@ def test_what_is_not_available_yet_is_said(project, option, value):
 
 
 def test_a_configured_datastore_that_is_not_available_is_said_too(project):
-    result = run(project, "run", *GIVEN, METAFLOW_DEFAULT_DATASTORE="s3")
+    result = run(project, "run", *GIVEN, METAFLOW_DEFAULT_DATASTORE="gs")
     assert result.exit == 2
     assert "METAFLOW_DEFAULT_DATASTORE" in result.stderr
+
+
+def test_a_datastore_in_s3_needs_a_root(project):
+    result = run(project, "--datastore", "s3", "run", *GIVEN)
+    assert result.exit == 2
+    assert "Set METAFLOW_DATASTORE_SYSROOT_S3 to s3://bucket/prefix, or give --datastore-root." in result.stderr
 
 
 def test_an_include_file_that_is_no_text_is_refused(project):
