@@ -182,9 +182,7 @@ def test_an_unknown_command_is_answered_with_the_nearest(project):
     assert "Error: No such command 'rnu'. Did you mean 'run'?" in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("option", "value"), [("--datastore", "gs"), ("--metadata", "service"), ("--environment", "conda")]
-)
+@pytest.mark.parametrize(("option", "value"), [("--metadata", "service"), ("--environment", "conda")])
 def test_what_is_not_available_yet_is_said(project, option, value):
     result = run(project, option, value, "run", *GIVEN)
     assert result.exit == 2
@@ -193,7 +191,7 @@ def test_what_is_not_available_yet_is_said(project, option, value):
 
 def test_a_configured_datastore_that_is_not_available_is_said_too(project):
     result = run(project, "run", *GIVEN, METAFLOW_DEFAULT_DATASTORE="gs")
-    assert result.exit == 2
+    assert result.exit == 1
     assert "METAFLOW_DEFAULT_DATASTORE" in result.stderr
 
 

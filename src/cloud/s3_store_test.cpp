@@ -81,9 +81,10 @@ TEST_F(S3StoreTest, WhatWasKeptOrAssumedTakesNone) {
 }
 
 TEST_F(S3StoreTest, LargeOnesAreAskedForBeforeTheyAreSent) {
+  EXPECT_NE(store().size("old"), std::nullopt);  // else the bucket may be asked for, too, as HEAD names no reason
   const storage::Content contents[] = {content("old", 1 << 20), content("a", 1 << 20)};
   store().keep(contents);
-  EXPECT_THAT(lines(), UnorderedElementsAre("HEAD /b/root/old", "HEAD /b/root/a", "PUT /b/root/a"));
+  EXPECT_THAT(lines(), UnorderedElementsAre("HEAD /b/root/old", "HEAD /b/root/old", "HEAD /b/root/a", "PUT /b/root/a"));
 }
 
 TEST_F(S3StoreTest, ALogIsOneRequestWhenItIsSettled) {
