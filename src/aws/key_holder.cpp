@@ -100,7 +100,9 @@ bool wait_for_fresh_keys(KeyHolder& holder, const SigningKeys& refused, Clock& c
   const auto passed = [&clock, start = clock.steady_microseconds()] {
     return std::chrono::microseconds(clock.steady_microseconds() - start);
   };
-  const auto old = holder.found();
+  // Not found(): keys that have ended may have no others to follow them yet, which is an error there.
+  const auto held = holder.held();
+  const auto old = held ? *held : holder.found();
   if (!is_same(old.keys, refused)) return true;
   // Before the first look, so that no change falls between the two.
   auto state = state_of(old.watched_file);

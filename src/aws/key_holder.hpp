@@ -26,13 +26,14 @@ class KeyHolder final : public Credentials {
   bool replace(const SigningKeys& refused) override;
   /// What keys() gives, and what is known of it.
   FoundKeys found();
+  /// What was found last, good or not; nothing before the first look. Looks for nothing.
+  std::optional<FoundKeys> held() const;
 
  private:
   /// Whether to look again: `early` may fail or be left to another thread.
   enum class Due { no, early, now };
 
   Due due(std::int64_t now_s) const;
-  std::optional<FoundKeys> held() const;
   void look();
 
   const Find find_;
@@ -52,7 +53,7 @@ struct KeyWait {
   std::function<void(const std::string&)> say;
 };
 
-/// Waits until `holder` has other keys than those `refused` by a service: looks every five seconds whether their file was written, and once a
+/// Waits until `holder` has other keys than those `refused` by a service, or that have ended: looks every five seconds whether their file was written, and once a
 /// minute in any case. False after the limit, and at once for keys that cannot change while this program runs.
 bool wait_for_fresh_keys(KeyHolder& holder, const SigningKeys& refused, Clock& clock, const KeyWait& wait);
 

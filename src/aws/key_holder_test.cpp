@@ -161,6 +161,23 @@ TEST_F(Keys, AreWaitedForNoLongerThanTheLimit) {
   EXPECT_EQ(said_.size(), 3U);
 }
 
+TEST_F(Keys, ThatHaveEndedAreWaitedForWhilePlacesHaveNone) {
+  lasts(minutes(20));
+  const auto refused = holder_.keys();
+  is_broken_ = true;
+  clock_.passed += minutes(21);
+  const auto start = clock_.passed;
+  on_sleep_ = [&] {
+    if (clock_.passed - start != seconds(10)) return;
+    is_broken_ = false;
+    lasts(minutes(20));
+    bring_new_keys();
+  };
+  EXPECT_TRUE(wait_for_fresh_keys(holder_, refused, clock_, wait(minutes(30))));
+  EXPECT_EQ(clock_.passed - start, seconds(10));
+  EXPECT_EQ(holder_.keys().key_id, "NEW");
+}
+
 TEST_F(Keys, OfTheEnvironmentAreNotWaitedFor) {
   next_.renewal = Renewal::none;
   next_.watched_file = "";
