@@ -28,7 +28,7 @@ metaflow_for_wheel(metaflow_wheel_program metaflow "$ORIGIN/..")
 # The cloud module, with a small curl inside that ./dev wheel makes; Debian's asks for thirty libraries.
 set(METAFLOW_WHEEL_CURL ${PROJECT_SOURCE_DIR}/build/curl/installed/lib/libcurl.a CACHE FILEPATH "Static libcurl for the wheel")
 find_library(pugixml_archive libpugixml.a)
-set(module_layers base gateway network aws cloud)
+set(module_layers base model storage batch gateway network aws cloud)
 list(TRANSFORM module_layers REPLACE "(.+)" "$<TARGET_OBJECTS:metaflow_\\1>")
 add_library(metaflow_wheel_cloud MODULE src/fmt_inside.cpp ${module_layers})
 target_link_libraries(metaflow_wheel_cloud PRIVATE ${METAFLOW_WHEEL_CURL} ${pugixml_archive} OpenSSL::SSL)
