@@ -100,7 +100,7 @@ def ended(probe: Probe, job: str) -> dict:
         (found,) = probe.ask("describe", names=[job])
         if found["status"] in ("SUCCEEDED", "FAILED"):
             return found
-        time.sleep(0.1)
+        time.sleep(0.1)  # Batch tells nobody of a change: it can only be asked again
     pytest.fail(f"the job did not end: {found}")
 
 

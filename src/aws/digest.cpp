@@ -42,6 +42,8 @@ class Digest {
   std::unique_ptr<EVP_MD_CTX, FreeDigest> state_;
 };
 
+}  // namespace
+
 std::string hex(std::string_view bytes) {
   static constexpr char digits[] = "0123456789abcdef";
   std::string text;
@@ -52,8 +54,6 @@ std::string hex(std::string_view bytes) {
   }
   return text;
 }
-
-}  // namespace
 
 std::string sha256_of(const network::Body& body) {
   network::BodyReader reader(body);

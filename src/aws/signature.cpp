@@ -9,23 +9,13 @@
 
 #include <metaflow/error.hpp>
 
+#include "aws/digest.hpp"
 #include "base/text.hpp"
 
 namespace metaflow::aws {
 namespace {
 
 constexpr std::string_view algorithm = "AWS4-HMAC-SHA256";
-
-std::string hex(std::string_view bytes) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string text;
-  for (const auto c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += digits[byte >> 4];
-    text += digits[byte & 15];
-  }
-  return text;
-}
 
 std::string hmac(std::string_view key, std::string_view text) {
   std::array<unsigned char, 32> digest{};
