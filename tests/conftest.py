@@ -29,21 +29,36 @@ DEADLINE = 120  # seconds; generous, as sanitizers and shared machines are slow
 
 KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS", "TZ")
 
+# Their tests install what was built, or make the wheel of it, in folders that they share.
+INSTALLING = {"test_install.py", "test_wheel.py", "test_python_examples.py", "test_python_tutorials.py"}
+
 # Programs of the tests are to meet the signals of a terminal, also when a shell in the background has these ignored.
 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, signal.SIG_DFL)
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item):
+    """Flows in Python, and what reads their results there, load the library."""
+    if item.path.name.startswith("test_python_"):
+        item.add_marker(pytest.mark.loaded)
+
+
 def pytest_collection_modifyitems(items):
-    """Flows in Python, and what reads their results there, load the library. The tests of one file, and all that
-    build the release preset, stay in one process when they are spread over several."""
-    for item in items:
-        if item.path.name.startswith("test_python_"):
-            item.add_marker(pytest.mark.loaded)
-        group = "release" if item.get_closest_marker("release_build") else item.path.name
-        item.add_marker(pytest.mark.xdist_group(group))
+    """What takes longest comes first."""
+    items.sort(key=lambda item: item.path.name not in INSTALLING)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Spread over several processes, the tests of one file stay in one, as do all that install."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class FilesTogether(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.partition("::")[0]
+            return "installing" if Path(file).name in INSTALLING else file
+
+    return FilesTogether(config, log)
 
 
 # What surrounds a snippet for the judge: `result` is what it hands back; errors become a value the test can look at.
@@ -345,7 +360,7 @@ class Environment:
 @pytest.fixture(scope="session")
 def wheel_environment(tmp_path_factory) -> Environment:
     """The wheel, made anew, in an environment of its own."""
-    wheel = REPOSITORY / run_here(REPOSITORY / "dev", "wheel").strip()
+    wheel = REPOSITORY / run_here(REPOSITORY / "dev", "wheel", BUILD.name).strip()
     folder = tmp_path_factory.mktemp("environment") / "with a space"
     run_here(judge(), "-m", "venv", folder)
     environment = Environment(folder, wheel)

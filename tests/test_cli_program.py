@@ -11,7 +11,7 @@ from conftest import BUILD
 METAFLOW = BUILD / "bin/metaflow"
 
 # A flow built without sanitizers cannot load a library that has them.
-plain_build = pytest.mark.release_build
+plain_build = pytest.mark.builds
 
 HELLO = """
 #include <cstdio>

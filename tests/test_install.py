@@ -3,11 +3,9 @@
 import os
 import shlex
 import subprocess
-from pathlib import Path
 
 import pytest
-
-REPOSITORY = Path(__file__).resolve().parent.parent
+from conftest import BUILD, REPOSITORY
 
 FLOW = """
 #include <metaflow/flow.hpp>
@@ -34,7 +32,7 @@ add_executable(outside outside.cpp)
 target_link_libraries(outside PRIVATE metaflow::metaflow)
 """
 
-pytestmark = pytest.mark.release_build
+pytestmark = pytest.mark.builds
 
 
 def run(*command, **options):
@@ -47,7 +45,7 @@ def run(*command, **options):
 def prefix(tmp_path_factory):
     """An installed tree, moved after the installation, in a folder whose name has a space."""
     first = tmp_path_factory.mktemp("install") / "first"
-    run(REPOSITORY / "dev", "install", first)
+    run(REPOSITORY / "dev", "install", first, BUILD.name)
     moved = first.with_name("moved here")
     first.rename(moved)
     return moved

@@ -172,7 +172,7 @@ def test_a_failed_task_shows_the_end_of_what_it_printed(ran):
 
 
 def test_an_artifact_is_shown_whole(ran):
-    said = metaflow(ran, "inspect", f"{ran.loops}/end/99/leaves".replace("99", last_task(ran))).succeeded().stdout
+    said = metaflow(ran, "inspect", f"{ran.loops}/end/{last_task(ran)}/leaves").succeeded().stdout
     assert said.endswith("\n['item 0/0', 'item 0/10', 'item 1/0', 'item 1/10', 'item 2/0', 'item 2/10']\n")
 
 

@@ -8,7 +8,7 @@ from conftest import BUILD, REPOSITORY, Project, missing
 TUNING = REPOSITORY / "examples/python/tuning.py"
 SCIENCE = BUILD.parent / "science"
 
-pytestmark = pytest.mark.release_build
+pytestmark = pytest.mark.builds
 
 LOOK = """
 from pathlib import Path

@@ -11,7 +11,7 @@ from conftest import REPOSITORY, Project, judge
 
 EPISODES = REPOSITORY / "examples/tutorials/python"
 
-pytestmark = pytest.mark.release_build
+pytestmark = pytest.mark.builds
 
 # Everything public that a run has left. A task is known by its place in the foreach, as ids need not be the same.
 SNAPSHOT = """

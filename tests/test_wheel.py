@@ -8,9 +8,9 @@ import sys
 import zipfile
 
 import pytest
-from conftest import REPOSITORY
+from conftest import BUILD, REPOSITORY
 
-pytestmark = pytest.mark.release_build
+pytestmark = pytest.mark.builds
 
 VERSION = "2.19.38+cpp."
 # What every Linux has that the manylinux profiles are about; all else must come along or be linked in.
@@ -89,7 +89,7 @@ def test_it_brings_what_type_checkers_look_for_and_no_compiled_python(wheel_envi
 
 def test_the_same_files_make_the_same_bytes(wheel_environment, tmp_path):
     script = REPOSITORY / "bindings/python/make_wheel.py"
-    subprocess.run([sys.executable, script, REPOSITORY / "build/wheel", tmp_path], check=True, capture_output=True)
+    subprocess.run([sys.executable, script, BUILD / "wheel_content", tmp_path], check=True, capture_output=True)
     assert (tmp_path / wheel_environment.wheel.name).read_bytes() == wheel_environment.wheel.read_bytes()
 
 
