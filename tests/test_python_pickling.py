@@ -1,12 +1,14 @@
 """Artifacts as pickles: which bytes, and how many copies of them."""
 
+import gc
 import pickle
 from collections import OrderedDict
 
 import numpy
 import pytest
 import python_package  # noqa: F401
-from metaflow._pickling import UnpicklableArtifactException, artifact_pieces, pickle_pieces
+from metaflow import _engine
+from metaflow._pickling import UnpicklableArtifactException, artifact_pieces, pickle_pieces, unpickled
 
 LARGE = 100_000
 
@@ -81,3 +83,46 @@ def test_a_value_that_holds_itself_and_cannot_be_pickled_is_still_an_error():
     loop.append(loop)
     with pytest.raises(UnpicklableArtifactException):
         artifact_pieces("loop", loop)
+
+
+def stored(pickled: bytes) -> _engine.EngineBuffer:
+    """As the engine hands it out."""
+    return _engine.EngineBuffer(_engine.library().metaflow_buffer_new(pickled, len(pickled)))
+
+
+@pytest.mark.parametrize("count", [1, 7, LARGE, LARGE + 1])
+@pytest.mark.parametrize("kind", ["f8", "c16", "i2"])
+def test_a_large_array_stays_where_the_engine_has_put_it(count, kind):
+    array = numpy.arange(count).astype(kind)
+    buffer = stored(joined(array))
+    memory = numpy.frombuffer(buffer.view(), "u1")
+    back = unpickled(buffer)
+    assert numpy.shares_memory(back, memory) == (array.nbytes >= 64 * 1024)
+    del buffer, memory
+    gc.collect()
+    assert (back == array).all() and back.flags.aligned and back.flags.writeable
+    back += 1
+    assert (back == array + 1).all()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        bytearray(LARGE),
+        {"a": numpy.arange(LARGE)},
+        [numpy.arange(LARGE)] * 2,
+        numpy.arange(LARGE).reshape(100, -1, order="F"),
+        numpy.zeros(LARGE, dtype=[("x", "f8"), ("y", "i2")]),
+        numpy.array(["a", None] * LARGE, dtype=object),
+    ],
+    ids=["bytearray", "dict", "twice", "fortran", "records", "objects"],
+)
+def test_all_else_comes_back_as_pickle_makes_it(value):
+    back, expected = unpickled(stored(joined(value))), pickle.loads(joined(value))
+    assert type(back) is type(expected)
+    assert pickle.dumps(back) == pickle.dumps(expected)
+
+
+def test_an_array_that_was_cut_is_an_error():
+    with pytest.raises(pickle.UnpicklingError):
+        unpickled(stored(joined(numpy.arange(LARGE))[:-1000]))

@@ -229,6 +229,7 @@ def version() -> str:
 _memory_view: Any = ctypes.pythonapi.PyMemoryView_FromMemory
 _memory_view.restype, _memory_view.argtypes = ctypes.py_object, [c_void_p, c_ssize_t, c_int]
 _READ_ONLY = 0x100  #: PyBUF_READ
+_ALIGNMENT = 64  #: of what the engine hands out, and more than any type of numpy asks for
 
 
 class EngineBuffer:
@@ -248,6 +249,16 @@ class EngineBuffer:
         # Not by an array of ctypes: each size would be a new class, which is most of the cost of a small buffer.
         view: memoryview = _memory_view(library().metaflow_buffer_data(self._handle), size, _READ_ONLY)
         return view
+
+    def array_at(self, start: int, size: int) -> memoryview:
+        """A part of the bytes for an array to lie in: writable, aligned, and good for as long as anybody refers to it. Of what is
+        before it, something may be overwritten."""
+        address = library().metaflow_buffer_data(self._handle) + start
+        aligned = address - address % _ALIGNMENT
+        ctypes.memmove(aligned, address, size)
+        memory: Any = (ctypes.c_ubyte * size).from_address(aligned)
+        memory.owner = self
+        return memoryview(memory).cast("B")
 
     def text(self) -> str:
         return str(self.view(), "utf-8")

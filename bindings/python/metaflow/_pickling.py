@@ -1,4 +1,4 @@
-"""Values to pickles.
+"""Values to pickles, and back.
 
 Protocol 4, so that equal values have equal bytes in every version of Python. Values that hold large arrays take protocol 5, by which
 the bytes of an array are handed on where they lie; which of both it is depends on the value alone.
@@ -7,13 +7,22 @@ the bytes of an array are handed on where they lie; which of both it is depends 
 from __future__ import annotations
 
 import pickle
+import re
 import sys
 from typing import Any, Iterator, List, Tuple
 
+from ._engine import EngineBuffer
 from .exception import MetaflowException
 
 _PROTOCOL = 4
 _LARGE = 64 * 1024  #: pickle writes what is as large in one piece
+
+
+_NEXT_BUFFER = b"\x97"
+#: How the pickle of a large array begins, up to the length of its bytes (BYTEARRAY8); see pickletools.
+_ARRAY_BEGINNING = re.compile(
+    rb"\x80\x05\x95.{8}\x8c.numpy\.(?:_core|core)\.numeric\x94\x8c\x0b_frombuffer\x94\x93\x94\(\x96(.{8})", re.DOTALL
+)
 
 
 class UnpicklableArtifactException(MetaflowException):
@@ -69,6 +78,17 @@ def pickle_pieces(value: Any) -> List[Any]:
         pieces = _Pieces()
         pickle.Pickler(pieces, 5).dump(value)
     return pieces.pieces
+
+
+def unpickled(stored: EngineBuffer) -> Any:
+    """The value of a pickle. A large array is not copied, but stays where the engine has put it."""
+    pickled = stored.view()
+    beginning = _ARRAY_BEGINNING.match(pickled[:256]) if len(pickled) >= _LARGE else None
+    start, size = (beginning.end(), int.from_bytes(beginning[1], "little")) if beginning else (0, 0)
+    if beginning is None or start + size >= len(pickled):
+        return pickle.loads(pickled)
+    around = b"".join([pickled[: beginning.start(1) - 1], _NEXT_BUFFER, pickled[start + size :]])
+    return pickle.loads(around, buffers=[stored.array_at(start, size)])
 
 
 def artifact_pieces(name: str, value: Any) -> List[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import sys
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from types import FunctionType, MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
 from . import _engine, _process
-from ._pickling import UnpicklableArtifactException, artifact_pieces, type_text
+from ._pickling import UnpicklableArtifactException, artifact_pieces, type_text, unpickled
 from .decorators import StepDecorator
 from .exception import (
     MetaflowException,
@@ -43,12 +42,12 @@ class Source:
 
     def load(self, name: str) -> Any:
         stored = _engine.ask("metaflow_task_load", self._task, self.index, name.encode())
-        return pickle.loads(stored.view())
+        return unpickled(stored)
 
     def load_item(self, name: str, index: int) -> Any:
         """One item of what can be looped over, without making the others where that is possible."""
         stored = _engine.ask_if_any("metaflow_task_load_item", self._task, self.index, name.encode(), index)
-        return item_of(self.load(name), index) if stored is None else pickle.loads(stored.view())
+        return item_of(self.load(name), index) if stored is None else unpickled(stored)
 
 
 def _frame(frame: Dict[str, Any]) -> ForeachFrame:

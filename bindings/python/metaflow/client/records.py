@@ -8,6 +8,7 @@ import pickle
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from .. import _engine
+from .._pickling import unpickled
 from ..exception import (
     MetaflowException,
     MetaflowInvalidPathspec,
@@ -35,11 +36,11 @@ class _Unpickler(pickle.Unpickler):
         return super().find_class(module_name, global_name)
 
 
-def _unpickled(stored: memoryview) -> Any:
+def _value_of(stored: _engine.EngineBuffer) -> Any:
     try:
-        return pickle.loads(stored)
+        return unpickled(stored)
     except AttributeError:
-        return _Unpickler(io.BytesIO(stored)).load()
+        return _Unpickler(io.BytesIO(stored.view())).load()
 
 
 class Records:
@@ -77,7 +78,7 @@ class Records:
             stored = _engine.ask("metaflow_client_artifact", self._handle, pathspec.encode(), attempt)
         except _engine.EngineError as error:
             raise self._meant(error, pathspec) from None
-        return _unpickled(stored.view())
+        return _value_of(stored)
 
     def log(self, pathspec: str, attempt: int, stream: str) -> List[Dict[str, Any]]:
         """What a task printed: `time` in microseconds or None, and `text`."""
